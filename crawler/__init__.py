@@ -1,0 +1,1 @@
+"""Sites → pages. The only room that fetches; it holds no key. The only room that knows Scrapy."""

@@ -1,0 +1,97 @@
+"""What the crawler needs from others, and what a site is to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from model.page import Page, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """`expect:` of a site: fewer new items than this within the time is itself an alert."""
+
+    items: int = 1
+    """New items."""
+    within: float = 86_400.0
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSettings:
+    """One entry under `sites:` in config.yaml."""
+
+    name: str
+    """The key it stands under."""
+    use: str
+    """The description in `crawler/sites/` (or the operator's folder) or the spider in `crawler/spiders/`."""
+    every: float
+    """Seconds between scans."""
+    robots: str = "obey"
+    """`obey`, or `ignore: <why this is permitted>`: an explicit, logged choice."""
+    expect: Expectation | None = None
+    delay: float = 2.0
+    """Seconds between two requests to one host."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Whatever else the description or spider names: `root`, `community`, `url` …"""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """`network:` in config.yaml: the one law for spiders and checks by hand."""
+
+    contact: str = ""
+    """A URL or mail address that goes into the User-Agent, so that a site can complain to a person."""
+    allow: tuple[str, ...] = ()
+    """`host:port` that may be fetched although private, loopback or on another port than 80 and 443."""
+    timeout: float = 30.0
+    """Seconds for one response."""
+    max_bytes: int = 20_000_000
+    """Largest response body, decoded."""
+    max_pages: int = 2_000
+    """Largest number of requests in one scan."""
+    follow_links: bool = True
+    """Follow links from posts to known paste sites, once."""
+    descriptions: Path | None = None
+    """A folder with site descriptions of the operator's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What makes a GET conditional (RFC 9110 §13)."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+class Sink(Protocol):
+    """Where pages go. Each method is one transaction; when it returns, a crash loses nothing of it."""
+
+    def is_new(self, site: str, item_id: str) -> bool:
+        """Tell whether this item was neither kept nor given up before."""
+        ...
+
+    def keep(self, page: Page) -> None:
+        """Store the page, sealed, and remember its item as seen, together."""
+        ...
+
+    def give_up(self, site: str, item_id: str, reason: Reason) -> None:
+        """Remember an item that will never be fetched (gone, forbidden), so that it is not asked for again."""
+        ...
+
+    def cursor(self, site: str, stream: str) -> str | None:
+        """Return the cursor saved for one list of the site."""
+        ...
+
+    def save_cursor(self, site: str, stream: str, cursor: str) -> None:
+        """Save the cursor; called only after all pages before it were kept or given up."""
+        ...
+
+    def validators(self, site: str, stream: str) -> Validators:
+        """Return what the server last gave for this list."""
+        ...
+
+    def save_validators(self, site: str, stream: str, validators: Validators) -> None:
+        """Save them; called only when all items of that list were kept or given up."""
+        ...

@@ -1,0 +1,1 @@
+"""Bytes → passages, in sandboxed child processes that hold no key and have no network."""

@@ -1,0 +1,40 @@
+"""A scan: one run over a site, and the statement of what it covered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from model.page import Reason
+
+
+class SiteState(StrEnum):
+    """How a site stands, with since-when in the database."""
+
+    WORKING = "working"
+    BLOCKED = "blocked"
+    LOGIN = "needs-login"
+    CHANGED = "changed"
+    SILENT = "silent"
+    FAILING = "failing"
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """What one scan did: listed = fetched + known + failed."""
+
+    site: str
+    due_at: datetime
+    started_at: datetime
+    finished_at: datetime
+    listed: int = 0
+    """Items on the lists read, links followed included."""
+    fetched: int = 0
+    """Pages handed to storage."""
+    known: int = 0
+    """Items seen before, or lists that the server said have not changed."""
+    failed: Mapping[Reason, int] = field(default_factory=dict)
+    """Items that could not be fetched, by reason."""
+    state: SiteState = SiteState.WORKING
+    reason: Reason | None = None
+    """Why the state is not WORKING."""
