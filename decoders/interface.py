@@ -1,10 +1,15 @@
 """What a decoder is, and what the sandbox promises."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from model.errors import DecodeError
 from model.page import Decoded, Part, Passage
+
+Found = Passage | Part | DecodeError
+"""What a decoder gives: text, a further part to be decoded (a member of an archive, a picture in a document),
+or the reason why one member could not be read while the others could."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +35,10 @@ class Decoder(Protocol):
         """Tell whether the part is this format, by its bytes first and its declared type second."""
         ...
 
-    def decode(self, part: Part) -> Sequence[Passage]:
-        """Return everything a person or a program could read in the part.
+    def decode(self, part: Part) -> Iterable[Found]:
+        """Give everything a person or a program could read in the part, piece by piece.
 
-        Raises `model.errors.DecodeError` with a reason where nothing can be read.
+        Raises `model.errors.DecodeError` with a reason where nothing more can be read; what was given before counts.
         """
         ...
 
