@@ -82,11 +82,11 @@ $(VENV)/bin/python:
 	@python=$$(PYTHON="$(PYTHON)" VENV="$(VENV)" bash requirements/find-python.sh); \
 	echo "Setting up $(VENV) with $$("$$python" -V) (once, a few minutes on a slow line) …"; \
 	"$$python" -m venv --clear $(VENV)
-	@$(INSTALL_LOCK) requirements/build.lock
 
 $(RUN_STAMP): requirements/build.lock requirements/run.lock pyproject.toml | $(VENV)/bin/python
 	@if [ ! -e $(DEV_STAMP) ] || [ requirements/dev.lock -nt $(DEV_STAMP) ] || [ pyproject.toml -nt $(DEV_STAMP) ]; then \
 	  echo "Installing what Spillwatch runs on (hash-checked) …"; \
+	  $(INSTALL_LOCK) requirements/build.lock; \
 	  $(INSTALL_LOCK) requirements/run.lock; \
 	  $(INSTALL_SELF); \
 	fi
@@ -94,6 +94,7 @@ $(RUN_STAMP): requirements/build.lock requirements/run.lock pyproject.toml | $(V
 
 $(DEV_STAMP): requirements/build.lock requirements/dev.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what Spillwatch and its tests run on (hash-checked) …"
+	@$(INSTALL_LOCK) requirements/build.lock
 	@$(INSTALL_LOCK) requirements/dev.lock
 	@$(INSTALL_SELF)
 	@touch $@
