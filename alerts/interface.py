@@ -63,6 +63,8 @@ class NoticeLine:
     """Names of files in `matchers/kinds/`, or `model.page.Reason` words."""
     score: float
     sightings: int
+    risen: bool = False
+    """Told before; told again because its severity or its verdict rose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,13 @@ class Notice:
     """Name of the site in config.yaml; the operator's own word."""
     first_seen: datetime
     lines: tuple[NoticeLine, ...]
+    """The gravest first, at most `alerts.notice.MOST_LINES`."""
+    total: int
+    """How many alerts the message is about, those beyond the lines included."""
+    site_class: str = ""
+    """What kind of place the site is, in one word (`use:` of config.yaml); empty if not known."""
+    follows: tuple[str, ...] = ()
+    """Incidents of earlier messages about the same alerts, so that mail programs show one thread."""
 
 
 class Channel(Protocol):
