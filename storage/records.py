@@ -1,0 +1,206 @@
+"""What is kept of the enrolled records: postings that anybody may look up, records that only a match opens."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from model.errors import StorageError
+from model.fingerprint import Erasure, Fingerprint
+from storage.database import Database
+from storage.facts import raise_filter_version
+from storage.statements import batches
+from storage.tables import postings, records
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRecord:
+    """A record that is enrolled already, found by its reference tag."""
+
+    handle: bytes
+    content_tag: bytes
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCounts:
+    """How much is enrolled."""
+
+    records: int
+    postings: int
+    by_epoch: Mapping[int, int]
+    """Linkage key epoch → records."""
+
+
+class RecordStore:
+    """Fingerprints at rest. Implements `matchers.interface.PostingStore`."""
+
+    def __init__(self, database: Database) -> None:
+        """Use the database."""
+        self._database = database
+
+    def postings(self, labels: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """Return label → sealed payload for those labels that exist; any number of labels at once."""
+        found: dict[bytes, bytes] = {}
+        with self._database.reading() as tx:
+            # Sorted labels visit each page of the index once.
+            for some in batches(sorted(set(labels))):
+                rows = tx.execute(select(postings.c.label, postings.c.sealed).where(postings.c.label.in_(some)))
+                found.update((bytes(label), bytes(sealed)) for label, sealed in rows)
+        return found
+
+    def details(self, handles: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """Return handle → sealed details for those records that exist."""
+        found: dict[bytes, bytes] = {}
+        with self._database.reading() as tx:
+            for some in batches(sorted(set(handles))):
+                rows = tx.execute(
+                    select(records.c.handle, records.c.sealed_details).where(records.c.handle.in_(some))
+                )
+                found.update((bytes(handle), bytes(sealed)) for handle, sealed in rows)
+        return found
+
+    def known(self, ref_tags: Sequence[bytes]) -> Mapping[bytes, KnownRecord]:
+        """Return reference tag → record for those that are enrolled already."""
+        columns = (records.c.ref_tag, records.c.handle, records.c.content_tag, records.c.epoch)
+        found: dict[bytes, KnownRecord] = {}
+        with self._database.reading() as tx:
+            for some in batches(sorted(set(ref_tags))):
+                for tag, handle, content, epoch in tx.execute(select(*columns).where(records.c.ref_tag.in_(some))):
+                    found[bytes(tag)] = KnownRecord(bytes(handle), bytes(content), epoch)
+        return found
+
+    def sealed_refs(self, handles: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """Return handle → sealed reference for those records that exist."""
+        found: dict[bytes, bytes] = {}
+        with self._database.reading() as tx:
+            for some in batches(sorted(set(handles))):
+                rows = tx.execute(select(records.c.handle, records.c.sealed_ref).where(records.c.handle.in_(some)))
+                found.update((bytes(handle), bytes(sealed)) for handle, sealed in rows)
+        return found
+
+    def tokens(self, handles: Sequence[bytes] | None = None) -> Iterator[tuple[bytes, bytes]]:
+        """Yield (handle, sealed tokens) of these records, or of all, in order of their handles.
+
+        Streams in batches and holds no connection in between; compare `FactStore.filter_version` before and
+        after when all must belong to one state.
+        """
+        wanted = None if handles is None else sorted(set(handles))
+        for some in self._handle_batches(wanted):
+            with self._database.reading() as tx:
+                rows = tx.execute(
+                    select(records.c.handle, records.c.sealed_tokens)
+                    .where(records.c.handle.in_(some))
+                    .order_by(records.c.handle)
+                ).all()
+            yield from ((bytes(handle), bytes(sealed)) for handle, sealed in rows)
+
+    def add(self, fingerprints: Sequence[Fingerprint]) -> int:
+        """Store new records and their postings in one transaction; return the new filter version.
+
+        Raises StorageError when a label or a reference is taken: another enrolment was faster; nothing is stored.
+        """
+        return self.replace((), fingerprints)
+
+    def apply(self, erasures: Sequence[Erasure]) -> int:
+        """Erase records and mend their label chains in one transaction; return the new filter version.
+
+        Later erasures are planned on the state that earlier ones leave. Raises StorageError when the records
+        changed since the plan was made; nothing is erased. Call `Database.scrub` afterwards.
+        """
+        return self.replace(erasures, ())
+
+    def replace(self, erasures: Sequence[Erasure], fingerprints: Sequence[Fingerprint]) -> int:
+        """Erase and store in one transaction, erasures first; return the new filter version."""
+        with self._database.transaction() as tx:
+            version = raise_filter_version(tx)
+            _erase(tx, erasures)
+            try:
+                _insert(tx, fingerprints)
+            except IntegrityError:
+                raise StorageError(
+                    "another enrolment stored some of these records at the same time: enrol the file again"
+                ) from None
+            return version
+
+    def count(self) -> RecordCounts:
+        """Return how many records and postings there are, and of which epochs."""
+        with self._database.reading() as tx:
+            by_epoch = {
+                int(epoch): int(number)
+                for epoch, number in tx.execute(select(records.c.epoch, func.count()).group_by(records.c.epoch))
+            }
+            entries = tx.execute(select(func.count()).select_from(postings)).scalar_one()
+        return RecordCounts(sum(by_epoch.values()), entries, by_epoch)
+
+    def expired(self, today: date) -> list[bytes]:
+        """Return the handles of records whose last day of retention is before today."""
+        with self._database.reading() as tx:
+            found = tx.scalars(
+                select(records.c.handle).where(records.c.retain_until < today).order_by(records.c.handle)
+            )
+            return [bytes(handle) for handle in found]
+
+    def _handle_batches(self, wanted: Sequence[bytes] | None) -> Iterator[Sequence[bytes]]:
+        if wanted is not None:
+            yield from batches(wanted)
+            return
+        last = b""
+        while True:
+            with self._database.reading() as tx:
+                some = tx.scalars(
+                    select(records.c.handle).where(records.c.handle > last).order_by(records.c.handle).limit(500)
+                ).all()
+            if not some:
+                return
+            yield some
+            last = some[-1]
+
+
+def _insert(tx: Connection, fingerprints: Sequence[Fingerprint]) -> None:
+    if not fingerprints:
+        return
+    rows = [
+        {
+            "handle": one.handle,
+            "ref_tag": one.ref_tag,
+            "content_tag": one.content_tag,
+            "epoch": one.epoch,
+            "sealed_ref": one.sealed_ref,
+            "sealed_details": one.sealed_details,
+            "sealed_tokens": one.sealed_tokens,
+            "retain_until": one.retain_until,
+        }
+        for one in sorted(fingerprints, key=lambda one: one.handle)
+    ]
+    # Labels are pseudo-random: sorted by label, rows lie in an order that says nothing about the records.
+    entries = sorted((entry for one in fingerprints for entry in one.postings), key=lambda entry: entry.label)
+    tx.execute(insert(records), rows)
+    if entries:
+        tx.execute(insert(postings), [{"label": entry.label, "sealed": entry.sealed} for entry in entries])
+
+
+def _erase(tx: Connection, erasures: Sequence[Erasure]) -> None:
+    if not erasures:
+        return
+    # None = delete. A later erasure may delete a label that an earlier one wrote over: the last word counts.
+    outcome: dict[bytes, bytes | None] = {}
+    for erasure in erasures:
+        outcome.update((entry.label, entry.sealed) for entry in erasure.put)
+        outcome.update(dict.fromkeys(erasure.delete))
+    gone = sorted(label for label, sealed in outcome.items() if sealed is None)
+    moved = [{"at": label, "now": sealed} for label, sealed in sorted(outcome.items()) if sealed is not None]
+    handles = sorted({erasure.handle for erasure in erasures})
+    changed = sum(
+        tx.execute(delete(postings).where(postings.c.label.in_(some))).rowcount for some in batches(gone)
+    )
+    if moved:
+        statement = update(postings).where(postings.c.label == bindparam("at")).values(sealed=bindparam("now"))
+        changed += tx.execute(statement, moved).rowcount
+    changed += sum(
+        tx.execute(delete(records).where(records.c.handle.in_(some))).rowcount for some in batches(handles)
+    )
+    if changed != len(gone) + len(moved) + len(handles):
+        raise StorageError("the records changed since the erasure was planned: nothing was erased, try again")

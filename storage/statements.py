@@ -1,0 +1,30 @@
+"""The few statements that SQLite and PostgreSQL spell alike but SQLAlchemy keeps apart."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+T = TypeVar("T")
+
+BATCH = 500
+"""Values in one IN list: below every engine's limit, large enough to make the round trip cheap."""
+
+
+def insert_new(tx: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert the row unless it collides with a unique constraint; tell whether it was inserted."""
+    insert = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
+    return tx.execute(insert.values(**row).on_conflict_do_nothing()).rowcount == 1
+
+
+def put(tx: Connection, table: Table, key: Mapping[str, Any], row: Mapping[str, Any]) -> None:
+    """Insert the row, or overwrite the columns of `row` where the primary key exists."""
+    insert = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
+    tx.execute(insert.values(**key, **row).on_conflict_do_update(index_elements=list(key), set_=dict(row)))
+
+
+def batches(values: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
+    """Yield the values in slices of at most `size`."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
