@@ -53,6 +53,8 @@ class NetworkSettings:
     """Largest number of requests in one scan."""
     follow_links: bool = True
     """Follow links from posts to known paste sites, once."""
+    link_hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Further hosts (`host` or `host:port`) of the resolvers in `crawler/links.py`: `{pinnwand: ("paste.example.org",)}`."""
     descriptions: Path | None = None
     """A folder with site descriptions of the operator's own."""
 
