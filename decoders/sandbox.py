@@ -49,7 +49,7 @@ class ProcessSandbox(Sandbox):
             self._idle.put(None)
         self._idle.put(first)
         self._threads = ThreadPoolExecutor(settings.workers, thread_name_prefix="decode")
-        log.info("decoders started", workers=settings.workers, level=self._level)
+        log.info("decoders started", workers=settings.workers, isolation=self._level)
 
     @property
     def level(self) -> str:

@@ -1,0 +1,178 @@
+"""One decoder process, seen from the parent: start it, give it a part, read its bounded answer, kill it."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import structlog
+
+from decoders import messages
+from decoders.interface import DecodingSettings
+from decoders.isolation import describe
+from model.errors import DecodeError
+from model.page import Part, Passage, Reason
+
+log = structlog.get_logger(__name__)
+
+START_SECONDS = 60.0
+"""Wall clock for a child to start and say hello; generous, for machines under load."""
+GRACE_SECONDS = 2.0
+"""What the parent waits beyond the child's own clock."""
+TEXT_LIMIT = 12 * 1024 * 1024
+"""Bytes of text that the parent accepts for one part, whatever the child says."""
+FRAMES_LIMIT = 60_000
+"""Frames that the parent accepts for one part."""
+CHUNK = 1 << 16
+CLOCK_SIGNALS = (signal.SIGXCPU, signal.SIGALRM)
+"""How the kernel ends a child that has used up its processor time or its wall clock."""
+ENVIRONMENT = {
+    "LC_ALL": "C.UTF-8",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONNOUSERSITE": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+"""The whole environment of a child: nothing of the caller's is passed on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back for one part. Its repr shows no content."""
+
+    passages: tuple[Passage, ...] = field(repr=False)
+    outcomes: tuple[tuple[str, Reason | None], ...]
+
+
+class Child:
+    """A decoder process. Not for use by two threads at once."""
+
+    def __init__(self, settings: DecodingSettings, decoders: tuple[str, ...]) -> None:
+        """Start the process and wait for its hello.
+
+        Raises `DecodeError` with reason `internal-error` if it does not come up.
+        """
+        root = Path(__file__).resolve().parent.parent
+        arguments = json.dumps({"settings": asdict(settings), "decoders": decoders})
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "decoders.worker", arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=root,
+            env=ENVIRONMENT,
+            close_fds=True,
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._input, self._output = self._process.stdin.fileno(), self._process.stdout.fileno()
+        os.set_blocking(self._input, False)
+        os.set_blocking(self._output, False)
+        self._received = bytearray()
+        self.parts_read = 0
+        self.alive = True
+        self.level = self._hello()
+
+    def read(self, part: Part, seconds: float) -> Answer:
+        """Have a part decoded within so many seconds; a child that fails is killed, and what it said first counts."""
+        if len(part.data) > messages.REQUEST_LIMIT:
+            return Answer((), (("quarantined", Reason.TOO_BIG),))
+        self.parts_read += 1
+        passages: list[Passage] = []
+        outcomes: list[tuple[str, Reason | None]] = []
+        try:
+            self._converse(messages.request(part, seconds), time.monotonic() + seconds, passages, outcomes)
+        except DecodeError as error:
+            self.kill()
+            outcomes.append(("quarantined", Reason(error.reason)))
+            log.warning("decoder killed", reason=error.reason, bytes=len(part.data), passages=len(passages))
+        return Answer(tuple(passages), tuple(outcomes or [("quarantined", Reason.CRASH)]))
+
+    def end(self) -> None:
+        """Let the child end by closing its input; kill it if it does not. Its pipes are closed."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(timeout=GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._process.stdout.close()
+        self.alive = False
+
+    def kill(self) -> None:
+        """End the child at once."""
+        self.alive = False
+        self._process.kill()
+        self._process.wait()
+
+    def _hello(self) -> str:
+        """Return the level of isolation that the child has measured."""
+        deadline = time.monotonic() + START_SECONDS
+        try:
+            while (frame := messages.take_frame(self._received)) is None:
+                self._exchange(memoryview(b""), deadline)
+            if frame[0]["say"] != "hello":
+                raise messages.broken("it did not say hello")
+        except DecodeError as error:
+            self.kill()
+            raise DecodeError(
+                Reason.INTERNAL, "a decoder process did not start: run `spillwatch doctor` to see why"
+            ) from error
+        return describe(frame[0])
+
+    def _converse(
+        self,
+        request: bytes,
+        deadline: float,
+        passages: list[Passage],
+        outcomes: list[tuple[str, Reason | None]],
+    ) -> None:
+        """Send the request and collect frames until the child says that it is done."""
+        waiting = memoryview(request)
+        text_size = frames = 0
+        while True:
+            while (frame := messages.take_frame(self._received)) is None:
+                waiting = self._exchange(waiting, deadline + GRACE_SECONDS)
+            frames += 1
+            text_size += len(frame[1])
+            if frames > FRAMES_LIMIT or text_size > TEXT_LIMIT:
+                raise DecodeError(Reason.LIMIT, "a decoder process sent more than allowed")
+            kind = frame[0]["say"]
+            if kind == "passage":
+                passages.append(messages.passage_in(frame))
+            elif kind == "outcome":
+                outcomes.append(messages.outcome_in(frame))
+            elif kind == "done":
+                return
+            else:
+                raise messages.broken("a frame of unknown kind")
+
+    def _exchange(self, waiting: memoryview, deadline: float) -> memoryview:
+        """Move some bytes in either direction and return what still waits to be sent."""
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise DecodeError(Reason.TIMEOUT, "a decoder process took too long")
+        readable, writable, _ = select.select([self._output], [self._input] if waiting else [], [], min(left, 1.0))
+        if writable:
+            try:
+                waiting = waiting[os.write(self._input, waiting[:CHUNK]) :]
+            except BrokenPipeError as error:
+                raise self._died() from error
+        if readable:
+            chunk = os.read(self._output, CHUNK)
+            if not chunk:
+                raise self._died()
+            self._received += chunk
+        return waiting
+
+    def _died(self) -> DecodeError:
+        """Return the error for a child that ended by itself: by its own clock, or by a crash."""
+        status = self._process.wait()
+        if -status in CLOCK_SIGNALS:
+            return DecodeError(Reason.TIMEOUT, "a decoder process used up its time")
+        return DecodeError(Reason.CRASH, f"a decoder process ended with status {status}")
