@@ -65,6 +65,7 @@ servers: $(SERVERS)/ready  ## the real paste and social servers that the end-to-
 wheel: $(DEV_STAMP)  ## dist/*.whl
 	@rm -rf build dist
 	@$(PIP) wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir dist .
+	@rm -rf build
 	@ls dist
 
 .PHONY: clean
