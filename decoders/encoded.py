@@ -1,10 +1,181 @@
-"""What is hidden in encodings inside a text: base64, hex, percent signs, entities, escapes, quoted-printable."""
+"""What is hidden in encodings inside a text: base64, hex, percent signs, entities, escapes, quoted-printable.
 
-from collections.abc import Iterator
+Whatever decodes to something readable is put back in its place in the line, so that a record half of which is encoded
+is still one record; what decodes to a file of a known format becomes a part of its own. Two layers, within a budget.
+"""
 
+import base64
+import quopri
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from html import unescape
+from urllib.parse import unquote_to_bytes
+
+from decoders.text import everyday, readings
+from decoders.unescape import unescape_script
 from model.page import Part, Passage
 
+LAYERS = 2
+SHORT_TEXT = 64_000
+"""Characters up to which the whole text is given again; of longer texts only the lines that changed."""
+SHORT_TOKEN = 12
+"""Bytes below which a decoded token must be Chinese through and through to be believed."""
+TOKENS_LIMIT = 2_000
+"""Tokens tried in one passage."""
+FILES_LIMIT = 20
+"""Files taken out of one passage."""
+BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{8,}(?:\r?\n[A-Za-z0-9+/_-]{4,})*)={0,2}")
+HEX = re.compile(r"(?<![0-9a-fA-F])(?:0x)?(?:[0-9a-fA-F]{2}[ :]?){5,}[0-9a-fA-F]{2}(?![0-9a-fA-F])")
+PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
+ENTITY = re.compile(r"&(?:#\d{2,7}|#x[0-9a-fA-F]{2,6}|[a-zA-Z]{2,8});")
+ESCAPE = re.compile(r"\\(?:u\{?[0-9a-fA-F]{2,}|x[0-9a-fA-F]{2}|U[0-9a-fA-F]{8})")
+ESCAPED_BYTES = re.compile(r"(?:\\x[0-9a-fA-F]{2}){2,}")
+QUOTED = re.compile(r"(?:=[0-9A-F]{2}){2,}")
+READABLE = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff]+")
+FILE_SIGNS = {
+    b"\x1f\x8b\x08": "gzip",
+    b"PK\x03\x04": "zip",
+    b"\x89PNG\r\n": "png",
+    b"\xff\xd8\xff": "jpeg",
+    b"GIF8": "gif",
+    b"%PDF-": "pdf",
+    b"BZh": "bz2",
+    b"\xfd7zXZ": "xz",
+    b"\xd0\xcf\x11\xe0": "ole",
+}
 
-def hidden_in(passage: Passage, budget: int) -> Iterator[Passage | Part]:
-    """Yield what stands encoded in a passage, decoded, within a budget of bytes."""
-    yield from ()
+
+def hidden_in(passage: Passage, budget: int, layer: int = 1) -> Iterator[Passage | Part]:
+    """Yield what stands encoded in a passage, decoded: passages within a budget of bytes, and files."""
+    if passage.ocr:
+        # Pixels read with a slip in every hundred characters do not decode to anything.
+        return
+    for name, undo in UNDO.items():
+        files: list[bytes] = []
+        changed = changed_lines(passage.text, undo(passage.text, files))
+        for number, data in enumerate(files[:FILES_LIMIT], 1):
+            yield Part(f"{passage.provenance} ({name} file {number})", "", data)
+        if not changed or budget <= 0:
+            continue
+        found = replace(passage, text=changed[:budget], provenance=f"{passage.provenance} ({name})")
+        budget -= len(found.text.encode("utf-8", "replace"))
+        yield found
+        if layer < LAYERS:
+            yield from hidden_in(found, budget, layer + 1)
+
+
+def changed_lines(before: str, after: str) -> str:
+    """Return what a decoding changed: the whole text if it is short, else the lines that were not there before."""
+    if before == after:
+        return ""
+    if len(before) <= SHORT_TEXT:
+        return after
+    old = set(before.split("\n"))
+    return "\n".join(line for line in after.split("\n") if line not in old)
+
+
+def undo_base64(text: str, files: list[bytes]) -> str:
+    """Return text with its base64 tokens decoded where they hold text; files found are added to the list."""
+    return _undo_tokens(BASE64, text, base64_bytes, files)
+
+
+def undo_hex(text: str, files: list[bytes]) -> str:
+    """Return text with its runs of hex digits decoded where they hold text; files found are added to the list."""
+    return _undo_tokens(HEX, text, _hex_bytes, files)
+
+
+def undo_percent(text: str, files: list[bytes]) -> str:
+    """Return text with its percent-encoding undone."""
+    return _undo_bytes(text, unquote_to_bytes) if PERCENT.search(text) else text
+
+
+def undo_entities(text: str, files: list[bytes]) -> str:
+    """Return text with its HTML entities undone."""
+    return unescape(text) if ENTITY.search(text) else text
+
+
+def undo_escapes(text: str, files: list[bytes]) -> str:
+    """Return text with the escapes of program text undone; runs of byte escapes are read as bytes."""
+    if not ESCAPE.search(text):
+        return text
+    return unescape_script(ESCAPED_BYTES.sub(_escaped_bytes, text))
+
+
+def undo_quoted_printable(text: str, files: list[bytes]) -> str:
+    """Return text with quoted-printable undone, soft line breaks included."""
+    return _undo_bytes(text, quopri.decodestring) if QUOTED.search(text) else text
+
+
+UNDO: dict[str, Callable[[str, list[bytes]], str]] = {
+    "percent": undo_percent,
+    "entities": undo_entities,
+    "escapes": undo_escapes,
+    "quoted-printable": undo_quoted_printable,
+    "base64": undo_base64,
+    "hex": undo_hex,
+}
+
+
+def believable(data: bytes) -> str | None:
+    """Return the text in decoded bytes if it is text beyond reasonable doubt, else None."""
+    text = readings(data)[0] if data else ""
+    if not text or READABLE.fullmatch(text) is None:
+        return None
+    letters = sum(letter.isalnum() and (letter.isascii() or letter in everyday()) for letter in text)
+    spaces = sum(letter.isspace() or letter in ",.:;-_/@|()，。：；、+*=\"'{}[]<>" for letter in text)
+    needed = 1.0 if len(data) < SHORT_TOKEN else 0.9
+    if letters + spaces < needed * len(text):
+        return None
+    if len(data) < SHORT_TOKEN and not any("\u4e00" <= letter <= "\u9fff" for letter in text):
+        return None
+    return text
+
+
+def base64_bytes(token: str) -> bytes:
+    """Return the bytes of a base64 text, whatever its alphabet, padding and line breaks."""
+    clean = re.sub(r"[^A-Za-z0-9+/]", "", token.replace("-", "+").replace("_", "/"))
+    clean = clean[: len(clean) - (len(clean) % 4 == 1)]
+    return base64.b64decode(clean + "=" * (-len(clean) % 4))
+
+
+def _undo_tokens(
+    pattern: re.Pattern[str], text: str, decode: Callable[[str], bytes], files: list[bytes]
+) -> str:
+    """Return text with each token that holds text replaced by it."""
+    pieces: list[str] = []
+    end = 0
+    for number, token in enumerate(pattern.finditer(text)):
+        if number >= TOKENS_LIMIT:
+            break
+        data = inflated(decode(token.group(0)))
+        if data.startswith(tuple(FILE_SIGNS)):
+            files.append(data)
+        elif (plain := believable(data)) is not None:
+            pieces += (text[end : token.start()], " ", plain, " ")
+            end = token.end()
+    return "".join((*pieces, text[end:]))
+
+
+def inflated(data: bytes) -> bytes:
+    """Return what a zlib stream holds, up to a megabyte; other bytes as they are."""
+    if data[:1] != b"\x78" or len(data) < 8:
+        return data
+    try:
+        return zlib.decompressobj().decompress(data, 1_000_000) or data
+    except zlib.error:
+        return data
+
+
+def _hex_bytes(token: str) -> bytes:
+    digits = re.sub(r"[ :]", "", token.removeprefix("0x"))
+    return bytes.fromhex(digits[: len(digits) // 2 * 2])
+
+
+def _undo_bytes(text: str, decode: Callable[[bytes], bytes]) -> str:
+    return readings(decode(text.encode("utf-8", "replace")))[0]
+
+
+def _escaped_bytes(found: re.Match[str]) -> str:
+    return readings(bytes.fromhex(found.group(0).replace("\\x", "")))[0]

@@ -5,7 +5,6 @@ inline pieces joined, the cells of a table row on one line), and apart from it t
 templates and frames given in place.
 """
 
-import base64
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from decoders.encoded import base64_bytes
 from decoders.interface import Found
 from decoders.text import looks_like_text, readings
 from decoders.unescape import unescape_script
@@ -235,7 +235,7 @@ class Walk:
     def _read_data_url(self, value: str, found: re.Match[str]) -> None:
         payload = unquote_to_bytes(value[found.end() :])
         if found.group(0).lower().endswith(";base64,"):
-            payload = decode_loosely(payload)
+            payload = base64_bytes(payload.decode("latin-1"))
         number = len(self.parts) + 1
         self.parts.append(Part(f"{self.provenance} data URL {number}", found.group(1).lower(), payload))
 
@@ -271,11 +271,4 @@ class Walk:
         """Return the lines in which joining inline elements glued letters or digits, with a space there instead."""
         lines = "".join(self.text).split("\n")
         return "\n".join(SPACES.sub(" ", line) for line in lines if GLUED.search(line))
-
-
-def decode_loosely(payload: bytes) -> bytes:
-    """Return the bytes of a base64 text, whatever its alphabet, padding and line breaks."""
-    clean = re.sub(rb"[^A-Za-z0-9+/]", b"", payload.replace(b"-", b"+").replace(b"_", b"/"))
-    clean = clean[: len(clean) - (len(clean) % 4 == 1)]
-    return base64.b64decode(clean + b"=" * (-len(clean) % 4))
 

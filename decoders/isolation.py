@@ -148,7 +148,7 @@ def reaches_network() -> str:
 def reads_other_files() -> str:
     """Try to list the root folder and tell whether files of others can be read: `open` or `closed`."""
     try:
-        os.listdir("/")
+        next(Path("/").iterdir(), None)
     except OSError:
         return "closed"
     return "open"
@@ -162,7 +162,7 @@ def starts_programs() -> str:
         return "closed"
     if child == 0:
         try:
-            os.execv(sys.executable, [sys.executable, "-c", ""])
+            os.execv(sys.executable, [sys.executable, "-c", ""])  # noqa: S606 - the probe itself
         finally:
             os._exit(127)
     return "open" if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0 else "closed"

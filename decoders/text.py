@@ -54,7 +54,9 @@ def looks_like_text(data: bytes) -> bool:
     head = data[:65_536]
     if head.startswith(tuple(mark for mark, _ in MARKS)) or _wide(head):
         return True
-    return len(CONTROL.findall(head)) <= len(head) // 50 or _plausible(head, "utf-16-le") or _plausible(head, "utf-16-be")
+    if len(CONTROL.findall(head)) <= len(head) // 50:
+        return True
+    return _plausible(head, "utf-16-le") or _plausible(head, "utf-16-be")
 
 
 def readings(data: bytes, declared: str | None = None) -> list[str]:

@@ -2,7 +2,9 @@
 
 import re
 
-ESCAPE = re.compile(r"""\\(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})|([nrtbf/"'\\`]))""")
+ESCAPE = re.compile(
+    r"""\\(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})|([nrtbf/"'\\`]))"""
+)
 LETTERS = {"n": "\n", "r": "\n", "t": "\t", "b": " ", "f": " "}
 SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
