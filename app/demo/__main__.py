@@ -8,7 +8,7 @@ from app.demo.story import play
 from model.errors import SpillwatchError
 
 if __name__ == "__main__":
-    logs.configure(console=sys.stderr.isatty(), quiet=True)
+    logs.configure()
     try:
         sys.exit(play(Path(sys.argv[1] if len(sys.argv) > 1 else "demo")))
     except SpillwatchError as error:

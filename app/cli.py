@@ -1,0 +1,382 @@
+"""The command line: doors that parse, call a story and print. Run `spillwatch --help`."""
+
+import getpass
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from app import console, logs
+from app.config import Config, read_config
+from app.stores import Stores
+from model.errors import SpillwatchError
+
+Word = TypeVar("Word", bound=StrEnum)
+
+app = typer.Typer(
+    help="Spillwatch watches the internet for leaked records without being able to read them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+evidence_app = typer.Typer(help="Verify and open what was kept.", no_args_is_help=True)
+app.add_typer(evidence_app, name="evidence")
+
+ConfigPath = Annotated[Path, typer.Option("--config", "-c", envvar="SPILLWATCH_CONFIG", help="The configuration.")]
+HERE = Path("config.yaml")
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+EXIT = {"nothing found": 0, "leak": 1, "suspicious": 1, "could not read": 2}
+
+
+def main() -> None:
+    """Run the command line; an error that was foreseen is one line and exit code 2."""
+    logs.configure()
+    try:
+        app()
+    except SpillwatchError as error:
+        console.complain(str(error))
+        sys.exit(2)
+
+
+@app.command()
+def init(into: Annotated[Path, typer.Option(help="Folder for the three files.")] = Path()) -> None:
+    """Write a commented config.yaml, a linkage key and an evidence identity."""
+    from app.init import init as make
+
+    made = make(into)
+    console.say(f"wrote {made.config}, {made.key} and {made.identity}")
+    console.say(f"keep a sealed copy of {made.key.name} elsewhere; move {made.identity.name} to the privacy officer's machine")
+    console.say("next: fit config.yaml to your export and your sites, then: spillwatch doctor")
+
+
+@app.command()
+def enrol(
+    file: Annotated[Path, typer.Argument(help="CSV or TSV export, UTF-8 or GB18030, with a header line.")],
+    config: ConfigPath = HERE,
+) -> None:
+    """Enrol records as keyed fingerprints. Enrolling the same file again changes nothing.
+
+    Exit code 0: every row is enrolled; 1: some rows were refused (they are listed by row and column, never by value).
+    """
+    from app.enrol import enrol as enrol_rows
+    from app.rows import count_rows, read_rows
+    from app.wiring import open_enroller, read_key
+
+    settings, stores_of = _open(config)
+    with stores_of as stores:
+        enroller = open_enroller(settings, read_key(settings, stores), stores)
+        with console.progress("enrolling", count_rows(file), "rows") as advance, _alone(stores, "enrolment"):
+            report = enrol_rows(read_rows(file, settings.enrolment), enroller, stores.records, advance)
+        counts = stores.records.count()
+    for refused in report.refused[:100]:
+        console.complain(f"{file}: {refused}")
+    if len(report.refused) > 100:
+        console.complain(f"{file}: … and {len(report.refused) - 100} more rows refused")
+    console.say(f"added {report.added}, changed {report.changed}, unchanged {report.unchanged}, refused {len(report.refused)}")
+    console.say(f"{counts.records} records are watched for")
+    raise typer.Exit(1 if report.refused else 0)
+
+
+@app.command()
+def erase(
+    refs: Annotated[list[str] | None, typer.Argument(help="Your references; without any, one per line on standard input.")] = None,
+    config: ConfigPath = HERE,
+) -> None:
+    """Erase records by reference; no plaintext is needed. Exit code 1 if one was not enrolled."""
+    from app.enrol import erase as erase_refs
+    from app.wiring import open_enroller, read_key
+
+    settings, stores_of = _open(config)
+    wanted = refs or [line.strip() for line in sys.stdin if line.strip()]
+    with stores_of as stores, _alone(stores, "enrolment"):
+        erased, unknown = erase_refs(wanted, open_enroller(settings, read_key(settings, stores), stores), stores.records)
+        stores.database.scrub()
+    console.say(f"erased {erased}, not enrolled {len(unknown)}")
+    raise typer.Exit(1 if unknown else 0)
+
+
+@app.command()
+def records(config: ConfigPath = HERE, as_json: AsJson = False) -> None:
+    """Say how many records are watched for."""
+    _, stores_of = _open(config)
+    with stores_of as stores:
+        counts = stores.records.count()
+    told = {"records": counts.records, "postings": counts.postings, "by_epoch": dict(counts.by_epoch)}
+    console.data(told) if as_json else console.say(f"{counts.records} records, {counts.postings} postings")
+
+
+@app.command()
+def kinds() -> None:
+    """List the identifier kinds that a column can be."""
+    from matchers.kinds import KINDS
+
+    for kind in KINDS:
+        console.say(f"{kind.name:14} {kind.summary}")
+
+
+@app.command()
+def scan(
+    sites: Annotated[list[str] | None, typer.Argument(help="Names from config.yaml; all without any.")] = None,
+    config: ConfigPath = HERE,
+) -> None:
+    """Scan sites once, examine what was fetched, deliver the alerts. Exit code 1 if a site failed."""
+    from app.daemon import Daemon
+
+    settings, stores_of = _open(config)
+    chosen = {name: settings.site(name) for name in sites} if sites else settings.sites
+    if not chosen:
+        raise SpillwatchError(f"{config}: no sites to scan; describe one under sites:")
+    with stores_of as stores, _stopped_by_signals() as stopping:
+        before = stores.alerts.count()
+        reports = Daemon(settings, stores, stopping).run_once(list(chosen.values()))
+        for report in reports:
+            console.scan(report)
+        console.say(f"{stores.alerts.count() - before} new alerts; see: spillwatch alerts")
+    raise typer.Exit(1 if any(report.state != "working" for report in reports) else 0)
+
+
+@app.command()
+def watch(config: ConfigPath = HERE) -> None:
+    """Be the daemon: scan on schedule, examine, alert. SIGTERM ends it gracefully."""
+    from app.daemon import Daemon
+
+    settings, stores_of = _open(config)
+    with stores_of as stores, _stopped_by_signals() as stopping:
+        Daemon(settings, stores, stopping).run()
+
+
+@app.command()
+def check(
+    targets: Annotated[list[str], typer.Argument(help="URLs, files, or - for standard input.")],
+    config: ConfigPath = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Check URLs or files now, with the safety of the spiders; evidence is kept if something is found.
+
+    Exit code 0: nothing found; 1: a leak, or something suspicious; 2: could not tell.
+    """
+    from app.check import WORST_FIRST
+    from app.check import check as check_one
+    from app.wiring import open_examiner
+
+    settings, stores_of = _open(config)
+    verdicts = set()
+    with stores_of as stores, open_examiner(settings, stores) as examiner:
+        for target in targets:
+            checked = check_one(target, settings, stores, examiner)
+            verdicts.add(checked.verdict)
+            console.checked(target, checked, settings.evidence.folder, as_json=as_json)
+    raise typer.Exit(EXIT[next(verdict for verdict in WORST_FIRST if verdict in verdicts)])
+
+
+@app.command("alerts")
+def list_alerts(
+    status: Annotated[str | None, typer.Option(help="open, acknowledged, confirmed or false-alarm.")] = None,
+    config: ConfigPath = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """List alerts, newest first."""
+    from model.alert import Status
+
+    wanted = _word(Status, status) if status else None
+    _, stores_of = _open(config)
+    with stores_of as stores:
+        console.alerts(stores.alerts.list(wanted), as_json=as_json)
+
+
+@app.command()
+def show(alert_id: str, config: ConfigPath = HERE, as_json: AsJson = False) -> None:
+    """Show one alert: which record (your reference), what was found, where, since when, and the evidence."""
+    from app.wiring import open_enroller, read_key
+
+    settings, stores_of = _open(config)
+    with stores_of as stores:
+        alert = stores.alerts.get(alert_id)
+        ref = ""
+        if alert.handle is not None:
+            sealed = stores.records.sealed_refs([alert.handle]).get(alert.handle)
+            enroller = open_enroller(settings, read_key(settings, stores), stores)
+            ref = enroller.reference(sealed) if sealed else "(erased since)"
+        console.alert(alert, ref, settings.evidence.folder, as_json=as_json)
+
+
+@app.command()
+def acknowledge(alert_id: str, config: ConfigPath = HERE, by: Annotated[str, typer.Option(help="Who.")] = "") -> None:
+    """Say that somebody has taken the alert on."""
+    from app.wiring import now
+
+    _, stores_of = _open(config)
+    with stores_of as stores:
+        stores.alerts.acknowledge(alert_id, by or _login(), now())
+    console.say(f"{alert_id} acknowledged")
+
+
+@app.command()
+def close(
+    alert_id: str,
+    as_: Annotated[str, typer.Option("--as", help="confirmed or false-alarm.")],
+    config: ConfigPath = HERE,
+    by: Annotated[str, typer.Option(help="Who.")] = "",
+) -> None:
+    """Close an alert as confirmed or false-alarm."""
+    from app.wiring import now
+    from model.alert import Status
+
+    status = _word(Status, as_)
+    if status not in (Status.CONFIRMED, Status.FALSE_ALARM):
+        raise SpillwatchError("--as must be confirmed or false-alarm")
+    _, stores_of = _open(config)
+    with stores_of as stores:
+        stores.alerts.close(alert_id, status, by or _login(), now())
+    console.say(f"{alert_id} closed as {status}")
+
+
+@app.command()
+def sites(config: ConfigPath = HERE, as_json: AsJson = False) -> None:
+    """List the configured sites with their state, and the descriptions and spiders that a site can use."""
+    from crawler.description import known_uses
+
+    settings, stores_of = _open(config)
+    with stores_of as stores:
+        states = {name: stores.scans.state(name) for name in settings.sites}
+    console.sites(settings.sites, states, known_uses(settings.network.descriptions), as_json=as_json)
+
+
+@app.command()
+def coverage(
+    since: Annotated[str, typer.Option(help="How far back: 6h, 1d, 4w.")] = "1d",
+    config: ConfigPath = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Say what was examined, what was not, and why: fetched = examined + quarantined + waiting."""
+    from app.config import SECONDS
+
+    try:
+        start = datetime.now(UTC) - timedelta(seconds=float(since[:-1]) * SECONDS[since[-1]])
+    except (ValueError, KeyError, IndexError) as error:
+        raise SpillwatchError("--since takes a length of time such as 6h, 1d, 4w") from error
+    _, stores_of = _open(config)
+    with stores_of as stores:
+        console.coverage(stores.pages.coverage(start), as_json=as_json)
+
+
+@app.command()
+def quarantined(
+    retry: Annotated[bool, typer.Option("--retry", help="Examine them again, after an upgrade, say.")] = False,
+    config: ConfigPath = HERE,
+) -> None:
+    """List pages that could not be examined; they are kept, sealed, until they can."""
+    _, stores_of = _open(config)
+    with stores_of as stores:
+        kept = stores.pages.quarantined()
+        for page in kept:
+            console.say(f"{page.page_id}  {page.site}  {page.reason}  {page.fetched_at:%Y-%m-%d %H:%M}Z")
+        if retry:
+            stores.pages.requeue([page.page_id for page in kept])
+    console.say(f"{len(kept)} pages" + (", queued again; the daemon or the next scan examines them" if retry else ""))
+
+
+@app.command()
+def doctor(config: ConfigPath = HERE) -> None:
+    """Look whether everything is in place. Exit code 1 if something does not work."""
+    from app.doctor import examine_installation
+
+    settings = read_config(config)
+    bad = False
+    for finding in examine_installation(settings):
+        console.finding(finding)
+        bad = bad or finding.ok is False
+    raise typer.Exit(1 if bad else 0)
+
+
+@app.command()
+def demo(into: Annotated[Path, typer.Option(help="Folder to work in.")] = Path("demo")) -> None:
+    """Show one leak's whole way, from a CSV of invented patients to the alert mail."""
+    from app.demo.story import play
+
+    raise typer.Exit(play(into))
+
+
+@evidence_app.command("verify")
+def verify_evidence(path: Path) -> None:
+    """Verify a folder of evidence, or all below a folder. Needs no key, no database, no configuration.
+
+    Exit code 0: everything is as it was captured; 1: something is not.
+    """
+    from alerts.evidence.verify import verify
+
+    verification = verify(path)
+    for line in verification.lines:
+        console.say(line)
+    for problem in verification.problems:
+        console.complain(problem)
+    raise typer.Exit(0 if verification.ok else 1)
+
+
+@evidence_app.command("open")
+def open_evidence(
+    path: Path,
+    into: Annotated[Path, typer.Option(help="New folder for the content.")],
+    identity: Annotated[Path, typer.Option(help="File with the age identity.")] = Path("evidence-identity.txt"),
+) -> None:
+    """Decrypt the content of a snapshot with the identity; the opening is written into the custody log."""
+    from alerts.evidence.verify import open_evidence as unseal
+
+    for name in unseal(path, identity, into, actor=_login()):
+        console.say(str(into / name))
+
+
+def _open(path: Path) -> tuple[Config, AbstractContextManager[Stores]]:
+    from app.wiring import open_stores
+
+    settings = read_config(path)
+    logs.configure(settings.logging)
+    return settings, open_stores(settings)
+
+
+@contextmanager
+def _alone(stores: Stores, what: str) -> Iterator[None]:
+    """Hold the lease of this name meanwhile: two enrolments at once would get in each other's way."""
+    lease = stores.leases.acquire(what, f"{socket.gethostname()}-{os.getpid()}", 3600.0)
+    if lease is None:
+        raise SpillwatchError(f"another {what} is running on this database; wait for it to end")
+    try:
+        yield
+    finally:
+        stores.leases.release(lease)
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[threading.Event]:
+    """Yield an event that SIGTERM and SIGINT set."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    yield stopping
+
+
+def _word(words: type[Word], text: str) -> Word:
+    try:
+        return words(text)
+    except ValueError as error:
+        raise SpillwatchError(f"{text!r} is not one of: {', '.join(words)}") from error
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"uid {os.getuid()}"
+
+
+if __name__ == "__main__":
+    main()

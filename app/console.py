@@ -1,0 +1,169 @@
+"""What people read at a terminal, and JSON for machines. References, kinds, counts and times only."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Task as ProgressTask
+from rich.progress import ProgressColumn
+from rich.text import Text
+
+from crawler.interface import SiteSettings
+from model.alert import Alert
+from model.scan import ScanReport
+
+if TYPE_CHECKING:  # these rooms take a second to import, and --help needs none of them
+    from app.check import Checked
+    from app.doctor import Finding
+
+_out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+MARKS = {True: "[green]ok  [/]", None: "[yellow]note[/]", False: "[red]BAD [/]"}
+
+
+def say(line: str) -> None:
+    """Print a line as it is."""
+    _out.print(line, markup=False)
+
+
+def complain(line: str) -> None:
+    """Print a line to standard error."""
+    _err.print(f"spillwatch: {line}", markup=False)
+
+
+def data(tree: Any) -> None:
+    """Print JSON."""
+    print(json.dumps(tree, ensure_ascii=False, indent=2, default=str))  # noqa: T201
+
+
+class _Rate(ProgressColumn):
+    """Shows rows per second."""
+
+    def render(self, task: ProgressTask) -> Text:
+        """Return the rate, once there is one."""
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+
+
+@contextmanager
+def progress(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    """Show a bar with rate and time left; yields what moves it. Where there is no terminal, a line in the end."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn(unit), _Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=_err) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda steps: bar.advance(task, steps)
+
+
+def scan(report: ScanReport) -> None:
+    """Print what one scan covered."""
+    failed = ", ".join(f"{count} {reason}" for reason, count in sorted(report.failed.items())) or "none"
+    state = report.state if report.reason is None else f"{report.state} ({report.reason})"
+    say(f"{report.site}: {state}; {report.listed} listed = {report.fetched} fetched + {report.known} known + failed: {failed}")
+
+
+def checked(target: str, outcome: 'Checked', evidence: Path, *, as_json: bool) -> None:
+    """Print the verdict on one target."""
+    if as_json:
+        data(_checked_tree(outcome, evidence))
+        return
+    say(f"{target}: {outcome.verdict}")
+    for reason in outcome.unread:
+        say(f"  not read: {reason}")
+    for page in outcome.pages:
+        for match in page.matches:
+            found = ", ".join(f"{'+'.join(element.kinds)} ({element.form})" for element in match.elements)
+            say(f"  {match.verdict}, score {match.score:.2f}: {found}")
+        for alert_id in page.alerts:
+            say(f"  alert {alert_id}; see: spillwatch show {alert_id}")
+        if page.evidence:
+            say(f"  evidence: {evidence / page.evidence}")
+
+
+def _checked_tree(outcome: 'Checked', evidence: Path) -> dict[str, Any]:
+    pages = [
+        {
+            "page": page.page_id,
+            "verdict": page.verdict,
+            "alerts": list(page.alerts),
+            "evidence": str(evidence / page.evidence) if page.evidence else None,
+            "matches": [
+                {
+                    "verdict": match.verdict,
+                    "score": round(match.score, 4),
+                    "elements": [
+                        {"kinds": list(element.kinds), "role": element.role, "form": element.form} for element in match.elements
+                    ],
+                }
+                for match in page.matches
+            ],
+        }
+        for page in outcome.pages
+    ]
+    return {"verdict": outcome.verdict, "not_read": list(outcome.unread), "pages": pages}
+
+
+def alerts(found: Sequence[Alert], *, as_json: bool) -> None:
+    """Print a line for each alert."""
+    if as_json:
+        data([_alert_tree(alert) for alert in found])
+        return
+    for alert in found:
+        what = f"{alert.verdict} {alert.score:.2f}" if alert.verdict else f"{alert.subject} problem"
+        say(
+            f"{alert.alert_id}  {alert.severity:8}  {alert.status:12}  {alert.first_seen:%Y-%m-%d %H:%M}Z  "
+            f"{what:15}  {alert.site or '-'}  {', '.join(alert.kinds)}"
+        )
+    say(f"{len(found)} alerts")
+
+
+def alert(found: Alert, ref: str, evidence: Path, *, as_json: bool) -> None:
+    """Print one alert with its sightings."""
+    if as_json:
+        data(_alert_tree(found) | {"ref": ref or None})
+        return
+    say(f"{found.alert_id}: {found.severity} {found.verdict or found.subject}, {found.status}")
+    if ref:
+        say(f"  record       {ref}")
+    say(f"  found        {', '.join(found.kinds)}" + (f" (score {found.score:.2f})" if found.verdict else ""))
+    say(f"  first seen   {_local(found.first_seen)}")
+    say(f"  last seen    {_local(found.last_seen)}")
+    for sighting in found.sightings:
+        published = f", published {_local(sighting.published_at)}" if sighting.published_at else ""
+        say(f"  sighting     {sighting.site}, {_local(sighting.seen_at)}{published}")
+        if sighting.evidence:
+            say(f"    evidence   {evidence / sighting.evidence}")
+            say(f"    verify     spillwatch evidence verify {evidence / sighting.evidence}")
+
+
+def _alert_tree(found: Alert) -> dict[str, Any]:
+    return {
+        "alert": found.alert_id,
+        "subject": found.subject,
+        "verdict": found.verdict,
+        "severity": found.severity,
+        "status": found.status,
+        "site": found.site,
+        "kinds": list(found.kinds),
+        "score": round(found.score, 4),
+        "first_seen": found.first_seen.isoformat(),
+        "last_seen": found.last_seen.isoformat(),
+        "sightings": [
+            {"page": seen.page_id, "site": seen.site, "seen_at": seen.seen_at.isoformat(), "evidence": seen.evidence}
+            for seen in found.sightings
+        ],
+    }
+
+
+def finding(found: 'Finding') -> None:
+    """Print one line of the doctor."""
+    _out.print(MARKS[found.ok], end=" ")
+    _out.print(f"{found.what}: {found.says}", markup=False)
+
+
+def _local(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"

@@ -1,0 +1,201 @@
+"""WATCH: the alarm clock, the children and the outbox. Holds no linkage key and reads no page.
+
+APScheduler only rings: what is due, leased and done stands in the database. One daemon works on a database; a second
+one stands by until the first has been gone for a minute.
+"""
+
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor as SchedulerPool
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from app import child
+from app.config import Config
+from app.deliver import deliver_due
+from app.report import report_problem
+from app.scan import run_child
+from app.stores import Stores
+from app.wiring import now, open_channels
+from crawler.interface import SiteSettings
+from model.alert import Subject
+from model.errors import SpillwatchError, Superseded
+from model.scan import ScanReport, SiteState
+from storage.leases import Lease
+
+LEASE = "daemon"
+LEASE_SECONDS = 60.0
+SCANS_AT_ONCE = 4
+RESTARTS_BEFORE_ALARM = 3
+RESTART_WINDOW = 600.0
+log = structlog.get_logger(__name__)
+
+
+class Daemon:
+    """One daemon on one database."""
+
+    def __init__(self, config: Config, stores: Stores, stopping: threading.Event) -> None:
+        """Use the configuration; nothing starts yet. `stopping` is set by a signal, or by losing the lease."""
+        self._config = config
+        self._stores = stores
+        self._stopping = stopping
+        self._channels = open_channels(config)
+        self._examiner: subprocess.Popen[bytes] | None = None
+        self._deaths: list[float] = []
+        self._lease: Lease | None = None
+
+    def run(self) -> None:
+        """Watch until told to stop; then let running scans and deliveries end."""
+        if not self._stand_by():
+            return
+        scheduler = self._clock()
+        log.info("daemon started", sites=len(self._config.sites), channels=sorted(self._channels))
+        scheduler.start()
+        try:
+            self._stopping.wait()
+        finally:
+            scheduler.shutdown(wait=True)
+            if self._examiner is not None:
+                child.stop(self._examiner)
+            self._stores.leases.release(self._lease) if self._lease else None
+            log.info("daemon stopped")
+
+    def run_once(
+        self, sites: Sequence[SiteSettings], told: Callable[[ScanReport], None] = lambda report: None
+    ) -> list[ScanReport]:
+        """Do one tick, whatever the schedule says: scan these sites, examine all pages, deliver all messages.
+
+        Raises `SpillwatchError` if another daemon works on this database.
+        """
+        self._lease = self._acquire()
+        if self._lease is None:
+            raise SpillwatchError("a daemon works on this database: stop it first, or leave the work to it")
+        reports = []
+        try:
+            with ThreadPoolExecutor(SCANS_AT_ONCE) as pool:
+                for report in pool.map(lambda site: self._scan(site, now()), sites):
+                    reports.append(report)
+                    told(report)
+            examiner = child.start("app.examiner", self._config, "--once", keyless=False)
+            try:
+                code = examiner.wait()
+            finally:
+                child.stop(examiner)
+            if code != 0:
+                raise SpillwatchError("the examiner ended with an error; its log line above says which")
+            self._look_for_silence()
+            self._deliver()
+        finally:
+            self._stores.leases.release(self._lease)
+        return reports
+
+    def tick(self, site: SiteSettings) -> None:
+        """Run the scan of a site that is due now, unless this tick was run already."""
+        present = now().timestamp()
+        due_at = datetime.fromtimestamp(present - present % site.every, UTC)
+        if self._stores.scans.claim(site.name, due_at):
+            run_child(self._config, site, due_at, self._stores, tuple(self._channels), self._stopping)
+
+    def _scan(self, site: SiteSettings, due_at: datetime) -> ScanReport:
+        self._stores.scans.claim(site.name, due_at)
+        return run_child(self._config, site, due_at, self._stores, tuple(self._channels), self._stopping)
+
+    def _clock(self) -> BackgroundScheduler:
+        scheduler = BackgroundScheduler(
+            timezone=UTC,
+            executors={"default": SchedulerPool(4), "scans": SchedulerPool(SCANS_AT_ONCE)},
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+
+        def ring(name: str, work: Callable[[], object], seconds: float, executor: str = "default") -> None:
+            scheduler.add_job(
+                self._guarded(name, work),
+                IntervalTrigger(seconds=seconds, timezone=UTC),
+                id=name,
+                executor=executor,
+                next_run_time=now(),
+            )
+
+        for site in self._config.sites.values():
+            ring(f"scan {site.name}", lambda site=site: self.tick(site), site.every, "scans")  # type: ignore[misc]
+        ring("lease", self._renew, LEASE_SECONDS / 4)
+        ring("examiner", self._keep_examiner, 5.0)
+        ring("deliver", self._deliver, 5.0)
+        ring("silence", self._look_for_silence, 60.0)
+        return scheduler
+
+    def _guarded(self, name: str, work: Callable[[], object]) -> Callable[[], None]:
+        """A job that fails is told in the log and, where the database still answers, as an alert; the clock goes on."""
+
+        def run() -> None:
+            try:
+                work()
+            except Superseded:
+                log.critical("another daemon took over, stopping", job=name)
+                self._stopping.set()
+            except Exception as error:
+                log.exception("job failed", job=name)
+                word = "internal-error" if not isinstance(error, SpillwatchError) else "job-failed"
+                report_problem(self._stores, tuple(self._channels), Subject.SYSTEM, "", [word], now())
+
+        return run
+
+    def _stand_by(self) -> bool:
+        """Wait for the lease; tell whether it was had before being told to stop."""
+        told = False
+        while not self._stopping.is_set():
+            self._lease = self._acquire()
+            if self._lease is not None:
+                closed = self._stores.scans.close_orphans()
+                if closed:
+                    log.warning("scans of a dead daemon closed", scans=closed)
+                return True
+            if not told:
+                log.warning("another daemon works on this database; standing by")
+                told = True
+            self._stopping.wait(5.0)
+        return False
+
+    def _acquire(self) -> Lease | None:
+        return self._stores.leases.acquire(LEASE, f"{socket.gethostname()}-{os.getpid()}", LEASE_SECONDS)
+
+    def _renew(self) -> None:
+        if self._lease is not None:
+            self._lease = self._stores.leases.renew(self._lease, LEASE_SECONDS)
+
+    def _keep_examiner(self) -> None:
+        """Start the examiner; start it again when it dies, and raise an alarm when it keeps dying."""
+        if self._stopping.is_set() or (self._examiner is not None and self._examiner.poll() is None):
+            return
+        if self._examiner is not None:
+            moment = time.monotonic()
+            self._deaths = [death for death in self._deaths if moment - death < RESTART_WINDOW] + [moment]
+            log.error("examiner died", exit=self._examiner.returncode, deaths=len(self._deaths))
+            if len(self._deaths) >= RESTARTS_BEFORE_ALARM:
+                report_problem(self._stores, tuple(self._channels), Subject.SYSTEM, "", ["examiner-died"], now())
+        self._examiner = child.start("app.examiner", self._config, keyless=False)
+
+    def _deliver(self) -> None:
+        deliver_due(self._stores.outbox, self._channels, now())
+
+    def _look_for_silence(self) -> None:
+        """Raise an alert for each site that gave fewer new items than expected for too long."""
+        for site in self._config.sites.values():
+            if site.expect is None:
+                continue
+            since = now() - timedelta(seconds=site.expect.within)
+            first = self._stores.scans.first(site.name)
+            watched_long_enough = first is not None and first <= since
+            if watched_long_enough and self._stores.scans.items_since(site.name, since) < site.expect.items:
+                changed = self._stores.scans.set_state(site.name, SiteState.SILENT, None, now())
+                if changed:
+                    words = [SiteState.SILENT.value]
+                    report_problem(self._stores, tuple(self._channels), Subject.SITE, site.name, words, now())

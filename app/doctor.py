@@ -1,0 +1,124 @@
+"""DOCTOR: is everything in place? Each line says what is, and if it is not well, what to do."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from alerts.evidence.screenshot import find_browser
+from app.config import Config
+from app.wiring import open_channels, open_stores, read_key
+from crawler.description import known_uses
+from decoders.sandbox import open_sandbox
+from model.errors import SpillwatchError
+
+FREE_FLOOR = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor."""
+
+    what: str
+    ok: bool | None
+    """None = works, but could be better."""
+    says: str
+
+
+def examine_installation(config: Config) -> Iterator[Finding]:
+    """Yield one finding after the other; a failing one never hides the next."""
+    yield Finding("configuration", True, f"{config.path}, {len(config.sites)} sites")
+    yield from _database(config)
+    yield _evidence(config)
+    yield _screenshots(config)
+    yield _isolation(config)
+    yield from _channels(config)
+    yield from _sites(config)
+    yield _disk(config)
+
+
+def _database(config: Config) -> Iterator[Finding]:
+    try:
+        with open_stores(config) as stores:
+            counts = stores.records.count()
+            yield Finding("database", True, f"{stores.database.dialect}, {counts.records} records enrolled")
+            try:
+                read_key(config, stores)
+            except SpillwatchError as error:
+                yield Finding("linkage key", False, str(error))
+            else:
+                yield Finding("linkage key", True, "readable, and the one that this database was made with")
+            if not counts.records:
+                yield Finding("records", None, "none enrolled yet. Run: spillwatch enrol FILE.csv")
+            waiting = len(stores.outbox.pending())
+            if waiting:
+                yield Finding("outbox", None, f"{waiting} messages wait to be accepted; see the channel lines below")
+    except SpillwatchError as error:
+        yield Finding("database", False, str(error))
+
+
+def _evidence(config: Config) -> Finding:
+    if not config.evidence.recipients:
+        return Finding("evidence", False, "evidence.recipients is empty: nobody could open it. Put an age public key there")
+    identity = config.path.parent / "evidence-identity.txt"
+    if identity.exists():
+        advice = f"move {identity.name} to the privacy officer's machine: whoever takes this machine could open the evidence"
+        return Finding("evidence", None, advice)
+    return Finding("evidence", True, f"sealed to {len(config.evidence.recipients)} public key(s)")
+
+
+def _screenshots(config: Config) -> Finding:
+    if not config.evidence.screenshot:
+        return Finding("screenshots", True, "off by configuration")
+    browser = find_browser()
+    if browser is None:
+        advice = "no Chromium found, evidence is kept without a picture. Install the Debian package chromium"
+        return Finding("screenshots", None, f"{advice} and spillwatch[browser]")
+    return Finding("screenshots", True, str(browser))
+
+
+def _isolation(config: Config) -> Finding:
+    try:
+        sandbox = open_sandbox(config.decoding)
+    except SpillwatchError as error:
+        return Finding("decoders", False, str(error))
+    try:
+        level = sandbox.level
+    finally:
+        sandbox.close()
+    return Finding("decoders", True if "no network" in level else None, level)
+
+
+def _channels(config: Config) -> Iterator[Finding]:
+    channels = open_channels(config)
+    if not channels:
+        yield Finding("alerts", False, "no channel under alerts: nobody would ever hear of a leak")
+    for name, channel in channels.items():
+        try:
+            says = channel.probe()
+        except SpillwatchError as error:
+            yield Finding(f"alerts.{name}", False, str(error))
+        else:
+            yield Finding(f"alerts.{name}", True if name == "email" or "email" in channels else None, says)
+
+
+def _sites(config: Config) -> Iterator[Finding]:
+    if not config.sites:
+        yield Finding("sites", None, "none configured: nothing is watched. See sites: in config.yaml")
+    known = known_uses(config.network.descriptions)
+    for site in config.sites.values():
+        if site.use not in known:
+            yield Finding(f"site {site.name}", False, f"there is no description or spider {site.use!r}. Run: spillwatch sites")
+        elif site.expect is None:
+            yield Finding(f"site {site.name}", None, "has no expect: its silence would not be noticed")
+    if not config.network.contact:
+        yield Finding("network.contact", None, "empty: a site that is troubled by the spider can reach nobody")
+
+
+def _disk(config: Config) -> Finding:
+    folder = config.evidence.folder
+    while not folder.exists():
+        folder = folder.parent
+    usage = shutil.disk_usage(folder)
+    share = usage.free / usage.total
+    says = f"{usage.free / 1e9:.1f} GB free ({share:.0%}) for evidence"
+    return Finding("disk", share >= FREE_FLOOR, says if share >= FREE_FLOOR else f"{says}: make room, evidence needs it")

@@ -1,0 +1,135 @@
+"""EXAMINE: page → passages → matches → triage → alert, evidence and outbox row, in one transaction."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from alerts import triage
+from alerts.evidence import snapshot
+from alerts.interface import EvidenceSettings
+from app.report import report_within, write
+from app.stores import Stores
+from decoders.interface import Sandbox
+from matchers.engine import Engine
+from model.alert import Subject
+from model.errors import Superseded
+from model.match import Match, Verdict
+from model.page import Decoded, Page, Reason
+from storage.database import Transaction
+from storage.pages import LeasedPage
+from storage.sealing import unseal
+
+LEASE_SECONDS = 300.0
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What one page turned out to be; counts, references and fixed words only."""
+
+    page_id: str
+    site: str
+    verdict: Verdict
+    matches: tuple[Match, ...] = ()
+    unread: tuple[Reason, ...] = ()
+    """Why parts of the page were not read; empty when everything was."""
+    alerts: tuple[str, ...] = ()
+    """Ids of the alerts raised or sighted again."""
+    evidence: str = ""
+    """Folder of the snapshot below the evidence root; empty if nothing matched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examiner:
+    """Everything one examination needs. Only its process holds the linkage key and crawled bytes together."""
+
+    stores: Stores
+    sandbox: Sandbox
+    engine: Engine
+    spool_key: bytes
+    """X25519 private key that opens the spool."""
+    evidence: EvidenceSettings
+    context: snapshot.CaptureContext
+    channels: tuple[str, ...]
+    """Names of the channels that each notice goes to."""
+    site_classes: Mapping[str, str]
+    """Configured site → the description or spider that reads it, as messages tell it."""
+    clock: Callable[[], datetime]
+
+    def examine_due(self, owner: str, limit: int = 8) -> Iterable[Examined]:
+        """Lease what waits in the spool and carry each page to its end, until nothing waits."""
+        while leased := self.stores.pages.lease(owner, LEASE_SECONDS, limit):
+            for page in leased:
+                try:
+                    yield self.examine(page)
+                except Superseded:
+                    log.warning("page taken over by another examiner", page=page.page_id)
+
+    def examine(self, leased: LeasedPage) -> Examined:
+        """Carry one leased page to its end: examined, or quarantined with a reason."""
+        page = unseal(leased.sealed, self.spool_key)
+        decoded = self.sandbox.decode(page.parts)
+        examination = self.engine.examine_many([decoded.passages])[0]
+        unread = _unread(decoded, capped=examination.capped)
+        if examination.matches:
+            return self._raise(leased, page, decoded, examination.matches, unread)
+        if unread and not decoded.passages:
+            return self._quarantine(leased, decoded, unread)
+        return self._dismiss(leased, decoded, unread)
+
+    def _quarantine(self, leased: LeasedPage, decoded: Decoded, unread: tuple[Reason, ...]) -> Examined:
+        """Keep the page sealed, with the reason, until it can be read; tell people."""
+        with self.stores.database.transaction() as tx:
+            self.stores.pages.quarantine(tx, leased, unread[0], decoded.outcomes)
+            self._tell_unread(tx, leased.site, unread)
+        log.warning("page quarantined", page=leased.page_id, site=leased.site, reason=unread[0])
+        return Examined(leased.page_id, leased.site, Verdict.UNREADABLE, unread=unread)
+
+    def _dismiss(self, leased: LeasedPage, decoded: Decoded, unread: tuple[Reason, ...]) -> Examined:
+        """Nothing matched: delete what was captured, keep the count; unread parts are still told."""
+        with self.stores.database.transaction() as tx:
+            self.stores.pages.finish(tx, leased, Verdict.NOTHING, decoded.outcomes)
+            self._tell_unread(tx, leased.site, unread)
+        log.debug("page examined", page=leased.page_id, site=leased.site, verdict=Verdict.NOTHING)
+        return Examined(leased.page_id, leased.site, Verdict.NOTHING, unread=unread)
+
+    def _raise(
+        self, leased: LeasedPage, page: Page, decoded: Decoded, matches: Sequence[Match], unread: tuple[Reason, ...]
+    ) -> Examined:
+        """Keep evidence first (idempotent by page id), then alert, outbox and page in one transaction."""
+        now = self.clock()
+        kept = snapshot.take(page, decoded, matches, settings=self.evidence, context=self.context, now=now)
+        evidence = str(kept.folder.relative_to(self.evidence.folder))
+        verdict = Verdict.LEAK if any(match.verdict is Verdict.LEAK for match in matches) else Verdict.SUSPICIOUS
+        with self.stores.database.transaction() as tx:
+            raised = triage.triage(
+                page_id=page.page_id,
+                site=page.site,
+                seen_at=page.fetched_at,
+                published_at=page.published_at,
+                matches=matches,
+                open_alerts=self.stores.alerts.open_for(tx, [match.handle for match in matches]),
+                evidence=evidence,
+                site_class=self.site_classes.get(page.site, ""),
+            )
+            write(tx, self.stores, self.channels, raised, now)
+            self.stores.pages.finish(tx, leased, verdict, decoded.outcomes)
+            self._tell_unread(tx, page.site, unread)
+        alerts = [alert.alert_id for alert in raised.new] + [update.alert_id for update in raised.sightings]
+        log.warning("alert raised", page=page.page_id, site=page.site, verdict=verdict, alerts=alerts[:20])
+        return Examined(page.page_id, page.site, verdict, tuple(matches), unread, tuple(alerts), evidence)
+
+    def _tell_unread(self, tx: Transaction, site: str, unread: Sequence[Reason]) -> None:
+        """What could not be read becomes an alert about the site, except where a person is told on the spot."""
+        if unread and site in self.site_classes:
+            words = [f"unread-{reason}" for reason in unread]
+            kind = self.site_classes[site]
+            report_within(tx, self.stores, self.channels, Subject.SITE, site, words, self.clock(), site_class=kind)
+
+
+def _unread(decoded: Decoded, *, capped: bool) -> tuple[Reason, ...]:
+    """Return why something was not read, each reason once, in the order met."""
+    reasons = [outcome.reason for outcome in decoded.outcomes if outcome.state == "quarantined" and outcome.reason]
+    return tuple(dict.fromkeys([*reasons, *([Reason.LIMIT] if capped else [])]))

@@ -1,0 +1,92 @@
+"""The examiner's process: waits for pages, examines them, erases what is due; holds the key, opens no connection.
+
+Run as `python -m app.examiner CONFIG [--once]`; the daemon keeps one alive.
+"""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import structlog
+
+from app import child, logs
+from app.config import Config, read_config
+from app.enrol import erase_handle
+from app.examine import Examiner
+from app.stores import Stores
+from app.wiring import now, open_enroller, open_examiner, open_stores, read_key
+from model.errors import SpillwatchError
+
+PAUSE = 1.0
+HOUSEKEEPING = 3600.0
+log = structlog.get_logger(__name__)
+
+
+def work(config: Config, stores: Stores, stopping: threading.Event, *, once: bool = False) -> int:
+    """Examine what waits until told to stop (or, with `once`, until nothing waits); return how many pages ended."""
+    done = 0
+    erase_expired(config, stores)
+    while not stopping.is_set():
+        version = stores.facts.filter_version()
+        with open_examiner(config, stores) as examiner:
+            log.info("examiner ready", isolation=examiner.context.isolation, filter_version=version)
+            done += _until_changed(examiner, stores, version, stopping, once=once)
+        if once:
+            break
+    return done
+
+
+def erase_expired(config: Config, stores: Stores) -> int:
+    """Erase every record whose last day has passed; return how many."""
+    due = stores.records.expired(now().date())
+    if due:
+        enroller = open_enroller(config, read_key(config, stores), stores)
+        for handle in due:
+            erase_handle(handle, enroller, stores.records)
+        stores.database.scrub()
+        log.info("records erased by retention", records=len(due))
+    return len(due)
+
+
+def _until_changed(
+    examiner: Examiner, stores: Stores, version: int, stopping: threading.Event, *, once: bool
+) -> int:
+    """Examine until the records change (the filter must be read anew), or the hour is over."""
+    done, idle = 0, 0.0
+    owner = f"examiner-{os.getpid()}"
+    while not stopping.is_set() and idle < HOUSEKEEPING and stores.facts.filter_version() == version:
+        worked = 0
+        for _ in examiner.examine_due(owner):
+            worked += 1
+            if stopping.is_set():
+                break
+        done += worked
+        if once and not worked:
+            break
+        if not worked:
+            idle += PAUSE
+            stopping.wait(PAUSE)
+    return done
+
+
+def main() -> None:
+    """Be the examiner of a daemon."""
+    child.end_with_parent()
+    child.leave_no_core()
+    config = read_config(Path(sys.argv[1]))
+    logs.configure(config.logging)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        with open_stores(config) as stores:
+            work(config, stores, stopping, once="--once" in sys.argv)
+    except SpillwatchError:
+        log.exception("examiner stopped by an error")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

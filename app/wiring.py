@@ -1,0 +1,153 @@
+"""Knows everybody: opens the stores, the examiner and the channels that a configuration names."""
+
+import platform
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+import structlog
+
+from alerts.channels.email import EmailChannel
+from alerts.channels.spool import SpoolChannel
+from alerts.evidence.snapshot import CaptureContext
+from alerts.interface import Channel
+from app.config import Config
+from app.examine import Examiner
+from app.secret import linkage_key, resolve
+from app.stores import Stores
+from decoders.sandbox import open_sandbox
+from matchers.engine import Engine
+from matchers.filter import BloomFilter
+from matchers.fingerprints import Enroller
+from matchers.kernel import Kernel
+from matchers.keys import LinkageKey, LocalEvaluator
+from model.errors import ConfigError, StorageError
+from storage.database import Database
+from storage.filter_file import open_filter
+from storage.filter_file import write as write_filter
+from storage.sealing import keypair_from
+
+log = structlog.get_logger(__name__)
+EPOCH = 1
+PROGRAMS = ("spillwatch", "scrapy", "sqlalchemy", "rapidocr", "rapidfuzz", "warcio", "pyrage", "cryptography")
+
+
+def now() -> datetime:
+    """Return the time, UTC."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def open_stores(config: Config) -> Iterator[Stores]:
+    """Open the database of the configuration, migrated; no key is needed or read."""
+    database = Database.open(config.storage.url)
+    try:
+        yield Stores.of(database)
+    finally:
+        database.close()
+
+
+def read_key(config: Config, stores: Stores) -> LinkageKey:
+    """Return the linkage key, proved to be the one that this database was made with.
+
+    On a new database the key is bound to it: its check tag and the public key that seals the spool are kept.
+    """
+    key = linkage_key(config.linkage_key, config.path.parent)
+    key.require(stores.facts.set_key_check(key.check_tag()))
+    stores.facts.set_public_key(keypair_from(key.spool_seed())[1])
+    return key
+
+
+def open_enroller(config: Config, key: LinkageKey, stores: Stores) -> Enroller:
+    """Return what turns records into fingerprints."""
+    return Enroller(key, Kernel(key.kernel_key(EPOCH)), stores.records, config.enrolment, EPOCH)
+
+
+def open_engine(config: Config, key: LinkageKey, stores: Stores) -> Engine:
+    """Return the matching engine over everything enrolled; the filter file is made if it is missing or stale."""
+    return Engine(
+        LocalEvaluator(key, EPOCH),
+        Kernel(key.kernel_key(EPOCH)),
+        current_filter(config, key, stores),
+        stores.records,
+        config.matching,
+    )
+
+
+def current_filter(config: Config, key: LinkageKey, stores: Stores) -> BloomFilter:
+    """Return the filter for the present state of the records, from its file or rebuilt from the database."""
+    wanted = stores.facts.filter_version()
+    path = config.storage.filter
+    if path.exists():
+        try:
+            found = open_filter(path)
+        except StorageError as error:
+            log.warning("filter file unusable, rebuilding", reason=str(error))
+        else:
+            if found.version == wanted:
+                return BloomFilter.from_words(found.words, found.bits)
+    enroller = open_enroller(config, key, stores)
+    tags = [enroller.filter_tags(tokens) for _, tokens in stores.records.tokens()]
+    built = BloomFilter.build(np.concatenate(tags) if tags else np.zeros(0, np.uint64))
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_filter(path, wanted, built.words, built.bits)
+    log.info("filter rebuilt", records=len(tags), version=wanted)
+    return built
+
+
+@contextmanager
+def open_examiner(config: Config, stores: Stores) -> Iterator[Examiner]:
+    """Open everything an examination needs; the only place where key and crawled bytes meet."""
+    key = read_key(config, stores)
+    if not config.evidence.recipients:
+        raise ConfigError(f"{config.path}: evidence.recipients is empty: nobody could open the evidence. Run: spillwatch init")
+    sandbox = open_sandbox(config.decoding)
+    try:
+        yield Examiner(
+            stores=stores,
+            sandbox=sandbox,
+            engine=open_engine(config, key, stores),
+            spool_key=keypair_from(key.spool_seed())[0],
+            evidence=config.evidence,
+            context=capture_context(config, sandbox.level),
+            channels=tuple(open_channels(config)),
+            site_classes={name: site.use for name, site in config.sites.items()},
+            clock=now,
+        )
+    finally:
+        sandbox.close()
+
+
+def capture_context(config: Config, isolation: str) -> CaptureContext:
+    """Return under which circumstances evidence is taken here."""
+    operator = f"spillwatch@{socket.gethostname()}"
+    if config.organisation:
+        operator = f"{config.organisation}, {operator}"
+    return CaptureContext(config.digest, isolation, operator, versions=versions())
+
+
+def versions() -> Mapping[str, str]:
+    """Return the versions of everything that has a part in a capture."""
+    found = {"python": platform.python_version(), "system": platform.platform()}
+    for program in PROGRAMS:
+        try:
+            found[program] = version(program)
+        except PackageNotFoundError:
+            found[program] = "not installed"
+    return found
+
+
+def open_channels(config: Config) -> Mapping[str, Channel]:
+    """Return the channels by name; secrets are resolved only when one is used to deliver."""
+    channels: dict[str, Channel] = {}
+    if config.alerts.email:
+        email = config.alerts.email
+        folder = config.path.parent
+        channels["email"] = EmailChannel(email, password=lambda: resolve(email.password, folder) if email.password else None)
+    if config.alerts.spool:
+        channels["spool"] = SpoolChannel(config.alerts.spool)
+    return channels
