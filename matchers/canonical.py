@@ -5,47 +5,34 @@ is in `matchers.characters` and never depends on its neighbours; one rule here d
 
 Lookalikes. A token is a run of letters and digits between other characters (Han ends it too). Greek, Cyrillic and
 Armenian letters that look Latin become Latin where the token holds a Latin letter, or where it holds a digit and
-all its foreign letters are lookalikes. "pаypal" and "А123456" fold; a purely Russian or Greek word stays itself,
-and so does a foreign word glued to a number unless every letter of it could be Latin.
+all its letters are lookalikes. "pаypal" and "А123456" fold; a purely Russian or Greek word stays itself, and so
+does one glued to a number unless every letter of it could be Latin.
 
-Nothing here is quadratic, whatever the text: all steps are passes over arrays.
+All steps are passes over arrays, linear in the text whatever it holds.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
-import re
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matchers.characters import fold_character, is_han
-import unicodedata
+from matchers import foldtables
+from matchers.characters import DIGIT, HAN, LATIN, LETTER, LINEBREAK, MASK, OTHER, SEPARATOR
+
+__all__ = [
+    "DIGIT", "HAN", "LATIN", "LETTER", "LINEBREAK", "MASK", "OTHER", "SEPARATOR", "VERSION", "Folded", "canonical",
+    "fold", "fold_many", "without",
+]  # fmt: skip
 
 VERSION: Final = 1
 """Version of the fold; a change of any answer needs a new number and enrolment anew."""
 
-DIGIT: Final = 1
-"""0-9."""
-HAN: Final = 2
-"""Chinese characters, both units of those beyond the first plane, and 々 〆 〇."""
-LATIN: Final = 4
-"""a-z."""
-LETTER: Final = 8
-"""Letters of other scripts, with their vowel signs."""
-SEPARATOR: Final = 16
-"""What people put between digits: spaces, tabs, dashes, dots, brackets, commas and other punctuation."""
-LINEBREAK: Final = 32
-"""Line feed, to which all line ends fold."""
-MASK: Final = 64
-"""Signs that hide characters: *, #, and 〇, which is HAN as well."""
-OTHER: Final = 128
-"""Everything else: symbols, emoji, @ % & $."""
-
-_DROP: Final = 0xFFFF
-_EXPAND: Final = 0xFFFE
-_ASTRAL: Final = 0x40000 - 0x10000
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_INVISIBLE: Final = "\u200b"
+"""Put in the place of what cannot be encoded or would look like a border: dropped, and the count stays right."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +50,10 @@ class Folded:
         """Return the number of units."""
         return len(self.units)
 
+    def __repr__(self) -> str:
+        """Return the length only: the text is never shown."""
+        return f"Folded({len(self)} units)"
+
     @property
     def text(self) -> str:
         """Return the units as a string."""
@@ -74,7 +65,7 @@ def fold(text: str) -> Folded:
 
     Lone surrogates and NUL characters are dropped. Linear in the length of the text.
     """
-    return _fold(text.replace("\0", "\u200b") if "\0" in text else text)
+    return _fold(_without_nul(text))
 
 
 def canonical(text: str) -> str:
@@ -86,20 +77,17 @@ def fold_many(texts: Sequence[str]) -> tuple[Folded, NDArray[np.int64]]:
     """Return many texts folded in one pass with one unit 0 between them, and where each text starts.
 
     Text i holds the units from `starts[i]` up to `starts[i + 1] - 1` (the last one up to the end); `origin` counts
-    the characters of its own text. Fold and batch agree: each text's units are those of `fold(text)`.
+    the characters of its own text. Each text's units are those of `fold(text)`.
     """
     if not texts:
         return _fold(""), np.zeros(0, np.int64)
-    parts = [text.replace("\0", "\u200b") if "\0" in text else text for text in texts]
+    parts = [_without_nul(text) for text in texts]
     whole = _fold("\0".join(parts))
-    borders = np.flatnonzero(whole.units == 0)
     starts = np.zeros(len(parts), np.int64)
-    starts[1:] = borders + 1
-    lengths = np.fromiter(map(len, parts), np.int64, len(parts))
-    first = np.zeros(len(parts), np.int64)
-    np.cumsum(lengths[:-1] + 1, out=first[1:])
-    sizes = np.diff(starts, append=len(whole))
-    origin = whole.origin - np.repeat(first, sizes).astype(np.int32)
+    starts[1:] = np.flatnonzero(whole.units == 0) + 1
+    first = np.zeros(len(parts), np.int32)
+    np.cumsum([len(part) + 1 for part in parts[:-1]], out=first[1:])
+    origin = whole.origin - np.repeat(first, np.diff(starts, append=len(whole)))
     return Folded(whole.units, origin, whole.classes), starts
 
 
@@ -108,109 +96,109 @@ def without(folded: Folded, flags: int) -> Folded:
 
     The unit 0 between texts stays.
     """
-    kept = (folded.classes & np.uint8(flags)) == 0
-    return Folded(folded.units[kept], folded.origin[kept], folded.classes[kept])
+    kept = np.flatnonzero((folded.classes & np.uint8(flags)) == 0)
+    return Folded(folded.units.take(kept), folded.origin.take(kept), folded.classes.take(kept))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Tables:
-    """Look-up tables by code unit, or by code point from U+10000 on; `pool` holds the longer answers."""
-
-    unit: NDArray[np.uint16]
-    classes: NDArray[np.uint8]
-    start: NDArray[np.int32]
-    count: NDArray[np.uint8]
-    pool: NDArray[np.uint16]
-
-
-def _units(text: str) -> NDArray[np.uint16]:
-    """Return the UTF-16 code units of a string without lone surrogates."""
-    return np.frombuffer(text.encode("utf-16-le"), np.uint16)
-
-
-def _table(first: int, last: int) -> _Tables:
-    """Build the table of the code points first … last-1."""
-    size = last - first
-    unit = np.arange(first, last, dtype=np.uint32).astype(np.uint16)
-    classes = np.full(size, OTHER, np.uint8)
-    start = np.zeros(size, np.int32)
-    count = np.ones(size, np.uint8)
-    pool: list[int] = []
-    for index in range(size):
-        code = first + index
-        character = chr(code)
-        answer = fold_character(character)
-        classes[index] = class_of(character) if code else 0
-        if answer == character and first == 0:
-            continue
-        units = _units(answer)
-        if len(units) == 1:
-            unit[index] = units[0]
-            continue
-        unit[index] = _EXPAND if len(units) else _DROP
-        count[index] = len(units)
-        start[index] = len(pool)
-        pool.extend(units.tolist())
-    unit[0] = 0 if first == 0 else unit[0]
-    return _Tables(unit, classes, start, count, np.array(pool, np.uint16))
-
-
-@cache
-def _bmp() -> _Tables:
-    """Return the table of the first plane."""
-    return _table(0, 0x10000)
-
-
-@cache
-def _beyond() -> _Tables:
-    """Return the table of planes 1 to 3, built when a text needs it first."""
-    return _table(0x10000, 0x40000)
-
-
-def class_of(character: str) -> int:
-    """Return the class flags of one canonical character."""
-    code = ord(character)
-    if character == "\n":
-        return LINEBREAK
-    if "0" <= character <= "9":
-        return DIGIT
-    if "a" <= character <= "z":
-        return LATIN
-    if character in "*#":
-        return MASK
-    if is_han(code):
-        return HAN | MASK if character == "〇" else HAN
-    category = unicodedata.category(character)
-    if category[0] == "L" or category in ("Mn", "Mc"):
-        return LETTER
-    if character not in "@%&" and (category[0] in "PZ" or character in "+=|~^`<>\t"):
-        return SEPARATOR
-    return OTHER
+def _without_nul(text: str) -> str:
+    """Return a text of the same length in which nothing looks like a border."""
+    return text.replace("\0", _INVISIBLE) if "\0" in text else text
 
 
 def _fold(text: str) -> Folded:
-    """Fold a text whose NUL characters are borders."""
+    """Fold a text in which NUL is the border between texts."""
     try:
         raw = np.frombuffer(text.encode("utf-16-le"), np.uint16)
     except UnicodeEncodeError:
-        return _fold(re.sub("[\ud800-\udfff]", "\u200b", text))
-    table = _bmp()
-    units = table.unit.take(raw)
+        return _fold(_SURROGATE.sub(_INVISIBLE, text))
+    units = foldtables.first_plane().unit.take(raw)
     origin = np.arange(len(raw), dtype=np.int32)
-    if len(raw) != len(text):
-        units, origin = _fold_slowly(text)
-    elif (units >= _EXPAND).any():
-        units, origin = _fold_slowly(text)
-    classes = table.classes.take(units)
+    source: NDArray[np.intp] | None = None
+    paired = len(raw) != len(text)
+    upper = _fold_pairs(raw, units) if paired else None
+    if len(units) and units.max() >= foldtables.EXPAND:
+        units, source = _rewrite(raw, units, upper)
+    if upper is not None:
+        origin -= np.cumsum((raw & 0xFC00) == 0xDC00, dtype=np.int32)
+    if source is not None:
+        origin = origin.take(source)
+    classes = foldtables.classes().take(units)
+    if paired:
+        lower = np.flatnonzero((units & 0xFC00) == 0xDC00)
+        classes[lower] = classes[lower - 1]
+    if ((units - np.uint16(0x370)) < 0x220).any():
+        _fold_lookalikes(raw if source is None else raw.take(source), units, classes)
     return Folded(units, origin, classes)
 
 
-def _fold_slowly(text: str) -> tuple[NDArray[np.uint16], NDArray[np.int32]]:
-    """Return units and origin, character by character."""
-    units: list[int] = []
-    origin: list[int] = []
-    for index, character in enumerate(text):
-        answer = _units("\0" if character == "\0" else fold_character(character)).tolist()
-        units.extend(answer)
-        origin.extend([index] * len(answer))
-    return np.array(units, np.uint16), np.array(origin, np.int32)
+def _fold_pairs(raw: NDArray[np.uint16], units: NDArray[np.uint16]) -> NDArray[np.intp]:
+    """Fold the surrogate pairs in place, expansions excepted; return where their upper units are."""
+    upper = np.flatnonzero((raw & 0xFC00) == 0xD800)
+    codes = _code_points(raw, upper)
+    known = codes < foldtables.LAST_PLANES
+    answers = np.full(len(codes), foldtables.ITSELF, np.uint16)
+    answers[known] = foldtables.planes_beyond().unit.take(codes[known] - foldtables.BEYOND)
+    answers[(codes >= 0xE0000) & (codes < 0xE1000)] = foldtables.DROP
+    changed = answers != foldtables.ITSELF
+    units[upper[changed]] = answers[changed]
+    units[upper[changed] + 1] = foldtables.DROP
+    return upper
+
+
+def _code_points(raw: NDArray[np.uint16], upper: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Return the code points of the surrogate pairs that start at `upper`."""
+    high, low = raw[upper].astype(np.int64), raw[upper + 1].astype(np.int64)
+    return ((high - 0xD800) << 10) + (low - 0xDC00) + foldtables.BEYOND
+
+
+def _rewrite(
+    raw: NDArray[np.uint16], units: NDArray[np.uint16], upper: NDArray[np.intp] | None
+) -> tuple[NDArray[np.uint16], NDArray[np.intp]]:
+    """Drop and expand: return the new units, and for each the index of the raw unit it came from."""
+    growing = np.flatnonzero(units == foldtables.EXPAND)
+    if not len(growing):
+        kept = np.flatnonzero(units != foldtables.DROP)
+        return units.take(kept), kept
+    start, count, pool = _expansions(raw, growing, upper)
+    counts = (units != foldtables.DROP).astype(np.intp)
+    counts[growing] = count
+    source = np.repeat(np.arange(len(units)), counts)
+    within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    places = np.repeat(np.searchsorted(source, growing), count) + within
+    written = units.take(source)
+    written[places] = pool.take(np.repeat(start, count) + within)
+    return written, source
+
+
+def _expansions(
+    raw: NDArray[np.uint16], growing: NDArray[np.intp], upper: NDArray[np.intp] | None
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint16]]:
+    """Return where in the pool the answer of each growing unit starts, its length, and the pool."""
+    table = foldtables.first_plane()
+    start, count = table.start.take(raw[growing]).astype(np.intp), table.count.take(raw[growing]).astype(np.intp)
+    if upper is None:
+        return start, count, table.pool
+    table = foldtables.planes_beyond()
+    pairs = np.flatnonzero((raw[growing] & 0xFC00) == 0xD800)
+    codes = _code_points(raw, growing[pairs]) - foldtables.BEYOND
+    start[pairs], count[pairs] = table.start.take(codes), table.count.take(codes)
+    return start, count, table.pool
+
+
+def _fold_lookalikes(raw: NDArray[np.uint16], units: NDArray[np.uint16], classes: NDArray[np.uint8]) -> None:
+    """Turn lookalike letters into Latin in place, in the tokens that the rule of this module names."""
+    word = (classes & (DIGIT | LATIN | LETTER)) != 0
+    begins = word.copy()
+    begins[1:] &= ~word[:-1]
+    first = np.flatnonzero(begins)
+    table = foldtables.lookalikes()
+    looks = table.take(raw)
+    looks = np.where(looks == 0, table.take(units), looks)
+    foreign = (classes & LETTER) != 0
+    found = np.bitwise_or.reduceat(classes, first)
+    stays = np.logical_or.reduceat(foreign & (looks == 0), first)
+    folds = ((found & LATIN) != 0) | (((found & DIGIT) != 0) & ~stays)
+    places = np.flatnonzero(foreign & (looks != 0))
+    places = places[folds[np.searchsorted(first, places, side="right") - 1]]
+    units[places] = looks[places]
+    classes[places] = LATIN

@@ -15,11 +15,29 @@ Decisions, all of them part of `canonical.VERSION`:
 """
 
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
+from typing import Final
 
 import opencc
 
-HAN_RANGES = ((0x3005, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
+DIGIT: Final = 1
+"""0-9."""
+HAN: Final = 2
+"""Chinese characters, both units of those beyond the first plane, and 々 〆 〇."""
+LATIN: Final = 4
+"""a-z."""
+LETTER: Final = 8
+"""Letters of other scripts of the first plane, with their vowel signs."""
+SEPARATOR: Final = 16
+"""What people put between digits: spaces, tabs, dashes, dots, brackets, commas and other punctuation."""
+LINEBREAK: Final = 32
+"""Line feed, to which all line ends fold."""
+MASK: Final = 64
+"""Signs that hide characters: *, #, and 〇, which is HAN as well."""
+OTHER: Final = 128
+"""Everything else: symbols, emoji, @ % & $."""
+
+HAN_RANGES: Final = ((0x3005, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
 """Inclusive ranges of code points that count as Han (with 々 〆 〇)."""
 
 _LATIN = {
@@ -46,13 +64,20 @@ _SIGNS = (
     (" ", "\u2800\x1f"),
     ("\n", "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"),
 )
-_DROPPED = (
-    (0x00, 0x08), (0x0E, 0x1B), (0x7F, 0x84), (0x86, 0x9F), (0x034F, 0x034F), (0x115F, 0x1160), (0x17B4, 0x17B5),
-    (0x180B, 0x180F), (0x2065, 0x2065), (0x3164, 0x3164), (0xD800, 0xDFFF), (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0),
-    (0xFFF0, 0xFFFC), (0xFFFE, 0xFFFF), (0xE0000, 0xE0FFF),
+_DROPPED = frozenset(
+    chr(code)
+    for first, last in (
+        (0x00, 0x08), (0x0E, 0x1B), (0x7F, 0x84), (0x86, 0x9F), (0x034F, 0x034F), (0x115F, 0x1160),
+        (0x17B4, 0x17B5), (0x180B, 0x180F), (0x2065, 0x2065), (0x3164, 0x3164), (0xD800, 0xDFFF), (0xFE00, 0xFE0F),
+        (0xFFA0, 0xFFA0), (0xFFF0, 0xFFFC), (0xFFFE, 0xFFFF), (0xE0000, 0xE0FFF),
+    )
+    for code in range(first, last + 1)
 )  # fmt: skip
 _HANGZHOU = {chr(0x3021 + n): str(n + 1) for n in range(9)}
 _EXACT: dict[str, str] = {sign: to for to, signs in _SIGNS for sign in signs} | _LATIN | _RADICALS | _HANGZHOU
+_LOOKALIKES = dict(
+    zip("АВСЕНІЈКМОРЅТХУԚԜҮЗавсеніјкморѕтхуԛԝүһԁӏᴦ", "abcehijkmopstxyqwyzabcehijkmopstxyqwyhdlr", strict=True)
+) | dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹϺαβεζηικμνορτυχϲγωϳՕՍօսհո", "abezhikmnoptyxcmabezhikmvoptuxcywjosouhn", strict=True))
 _NAMED = (
     "LATIN LETTER SMALL CAPITAL ",
     "NEGATIVE CIRCLED LATIN CAPITAL LETTER ",
@@ -77,10 +102,13 @@ def simplified() -> dict[str, str]:
     return {left: right for left, right in table.items() if table.get(right) != left}
 
 
+@lru_cache(maxsize=2048)
 def fold_character(character: str) -> str:
     """Return what one character becomes: "" when dropped, itself when it is already canonical."""
     once = _step(character)
-    return once if once == character else "".join(map(fold_character, once))
+    if once == character:
+        return once
+    return fold_character(once) if len(once) == 1 else "".join(map(fold_character, once))
 
 
 def _step(character: str) -> str:
@@ -88,8 +116,7 @@ def _step(character: str) -> str:
     exact = _EXACT.get(character)
     if exact is not None:
         return exact
-    code = ord(character)
-    if any(first <= code <= last for first, last in _DROPPED):
+    if character in _DROPPED:
         return ""
     category = unicodedata.category(character)
     if category in ("Cf", "Me") or unicodedata.combining(character):
@@ -126,8 +153,7 @@ def _number(character: str) -> str | None:
 
 def _named_letter(character: str) -> str | None:
     """Return a-z for small capitals and negative circled or squared letters, which Unicode only names."""
-    code = ord(character)
-    if not (0x1D00 <= code <= 0x1D2B or 0x0262 <= code <= 0x02A2 or 0x1F150 <= code <= 0x1F189 or code == 0xA730):
+    if not ("\u0262" <= character <= "\u02a2" or "\u1d00" <= character <= "\u1d2b" or character >= "\U0001f150"):
         return None
     name = unicodedata.name(character, "")
     for prefix in _NAMED:
@@ -135,3 +161,32 @@ def _named_letter(character: str) -> str | None:
         if len(letter) == 1:
             return letter.lower()
     return None
+
+
+def lookalike(character: str) -> str:
+    """Return the letter a-z that a Greek, Cyrillic or Armenian letter looks like, or "" when none.
+
+    Capitals are judged as capitals (Ν looks like n, ν like v), for which the character is needed before it was folded.
+    """
+    base = unicodedata.normalize("NFKD", character)[0]
+    return _LOOKALIKES.get(base) or _LOOKALIKES.get(base.casefold(), "")
+
+
+def class_of(character: str) -> int:
+    """Return the class flags of one canonical character."""
+    if character == "\n":
+        return LINEBREAK
+    if "0" <= character <= "9":
+        return DIGIT
+    if "a" <= character <= "z":
+        return LATIN
+    if character in "*#":
+        return MASK
+    if is_han(ord(character)):
+        return HAN | MASK if character == "〇" else HAN
+    category = unicodedata.category(character)
+    if category[0] == "L" or category in ("Mn", "Mc"):
+        return LETTER
+    if character not in "@%&" and (category[0] in "PZ" or character in "+=|~^`<>\t"):
+        return SEPARATOR
+    return OTHER
