@@ -41,8 +41,8 @@ class Payload:
     """Opens the record's token sequences; zeros unless the posting is a shingle of a passage."""
     element: int
     """Number of the record's element it came from: postings of one element count once."""
-    form: int
-    """Reserved for the form of the stored value; 0 = whole."""
+    kind: int
+    """Code of the identifier kind it came from (`matchers.kinds`)."""
     weight: int
     """Rarity in 1/256 bit."""
     offset: int
@@ -51,7 +51,7 @@ class Payload:
     def pack(self) -> bytes:
         """Return the fixed-size bytes."""
         return _LAYOUT.pack(
-            self.handle, self.record_key, self.passage_key, self.element, self.form, self.weight, self.offset
+            self.handle, self.record_key, self.passage_key, self.element, self.kind, self.weight, self.offset
         )
 
     @classmethod

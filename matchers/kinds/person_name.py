@@ -1,0 +1,164 @@
+"""Names of persons: Chinese names of two to four characters, and names of given and family words.
+
+Canonical is the Han characters, or the words with single spaces. Names are looked for only near something else, and
+never searchable alone. Rarity: the surname by its rank (shares of the census names fall about as 0.2 / rank), seven
+bits for each further character; 8 bits for a given and 9 for a family name in Latin script, since both are uneven.
+"""
+
+import re
+from collections.abc import Iterator
+from math import log2
+
+from matchers.canonical import canonical
+from matchers.kinds.kind import Found, Grams, Term
+
+CODE = 7
+ROLE = "supporting"
+GRAMS: tuple[Grams, ...] = ()
+
+SURNAMES = (
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗高郑梁谢宋唐许韩冯邓曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆"
+    "范汪廖石金韦贾夏付方邹熊白孟秦邱侯江尹薛闫雷龙黎史陶贺毛郝顾龚邵万覃武钱戴严莫孔向常汤康易乔赖文樊兰殷施洪翟安颜"
+    "倪牛温芦季俞章鲁葛伍申尤毕聂焦柴丛祝岳齐梅庄辛管左涂谷时耿尚牟阎霍欧甘卜包关成游阳裴席卫查屈鲍位覃翁隋植甄景"
+    "薄单宫苗房解应宗宣邢滑蒙褚慕连茹习宦艾鱼容古慎戈庾终暨居衡步都满弘匡国寇广禄阙东沃利蔚越夔隆师巩厍晁勾敖融冷訾阚"
+    "那简饶空毋沙乜养鞠须丰巢蒯相荆红竺权逯盖益桓公柏水窦云奚郎昌凤花俞柳酆费廉岑傅皮卞伏穆和湛祁禹狄米贝明臧计谈茅庞纪"
+    "舒项祝阮蓝闵强路娄危童盛刁骆支昝经裘缪干诸钮嵇滕荣荀羊惠甄曲封芮羿储靳汲邴糜松井段富巫乌巴弓牧隗山全郗班仰秋仲伊宁"
+    "仇栾暴厉戎祖符束幸司韶郜蓟印宿怀蒲邰从鄂索咸籍卓蔺屠池胥能苍双闻莘党谭贡劳逄姬扶堵冉宰郦雍璩桑桂濮寿通边扈燕冀浦尚农"
+    "别晏瞿茹木买依仝佟帅苟晋展矫修初车原候代楚揭朴尧降邸由亓闪开卿来丘税尉战柯藏麦勇仵鲜银危晓续佘丑良冼刑母盘门占"
+    "官雪相才肇信衣律但俎渠欢年竹墙真哈海风区及力奉阴勐虎弥英柱斗晔么粟旷呼"
+)
+COMPOUND = (
+    "欧阳 上官 司马 诸葛 东方 皇甫 尉迟 公孙 慕容 令狐 长孙 宇文 司徒 司空 夏侯 端木 南宫 轩辕 钟离 闻人 百里 呼延 拓跋 东郭 独孤 澹台 "
+    "公冶 宗政 濮阳 淳于 单于 太叔 申屠 仲孙 鲜于 闾丘 亓官 司寇 子车 颛孙 巫马 公西 漆雕 乐正 壤驷 公良 夹谷 宰父 谷梁 段干 西门 "
+    "左丘 梁丘 东门 南门 第五 完颜 叶赫 纳兰 爱新"
+).split()  # fmt: skip
+
+_RANK = {surname: rank for rank, surname in reversed(list(enumerate(SURNAMES, 1)))}
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff"
+_AFTER_SURNAME = re.compile(
+    rf"(?=((?:{'|'.join(COMPOUND)})(?:[ ·]?[{_HAN}]){{1,2}}|[{''.join(sorted(_RANK))}](?:[ \t·]{{0,2}}[{_HAN}]){{1,3}}))"
+)
+_CELL = re.compile(rf"(?<![{_HAN}])[{_HAN}](?:[ ·]?[{_HAN}]){{1,3}}(?![{_HAN}])")
+_MASKED = re.compile(rf"(?=((?!某)[{_HAN}])((?!某)[{_HAN}])??(?:[*〇x_?]{{1,6}}|某{{1,2}})((?!某)[{_HAN}])?)")
+_WORD = re.compile(r"[a-z\u00df-\u024f\u0370-\u03ff\u0400-\u04ff']+(?:-[a-z]+)*")
+_MASKED_WORD = re.compile(r"(?<![a-z])([a-z])[a-z]?[*#]+([a-z]?)(?![a-z])")
+_NOT_GIVEN = "女士小姐先生同学老师患者医生"
+_TITLES = frozenset(("mr", "mrs", "ms", "dr", "jr", "sr", "miss", "prof"))
+
+SHOULD_MATCH = (
+    ("何云舒", "姓名：何云舒，女"),
+    ("何云舒", "何雲舒"),
+    ("何云舒", "何 云 舒"),
+    ("欧阳鸢翎", "患者欧阳鸢翎男45岁"),
+    ("Odette Inchbald", "Inchbald, Odette"),
+    ("Odette Inchbald", "ODETTE M. INCHBALD"),
+    ("Odette Marie Inchbald", "Odette Inchbald"),
+    ("何云舒", "何*舒"),
+    ("何云舒", "何某某"),
+)
+SHOULD_NOT = (
+    ("何云舒", "何云章"),
+    ("Odette Inchbald", "Odette Incher"),
+)
+
+
+def canonicalise(value: str) -> str:
+    """Return Han characters without anything between them, or words separated by one space."""
+    folded = canonical(value)
+    han = re.findall(rf"[{_HAN}]", folded)
+    if len(han) >= 2:
+        return "".join(han)[:12]
+    words = [word.strip("'") for word in _WORD.findall(folded)]
+    words = [word for word in words if word not in _TITLES]
+    if sum(map(len, words)) < 3:
+        raise ValueError("not a name: it has fewer than three letters or two Han characters")
+    return " ".join(words)
+
+
+def terms(canonical: str) -> tuple[Term, ...]:
+    """Return the name and what masks leave of it; all of it is only searched in conjunctions."""
+    if is_han(canonical):
+        surname = _surname(canonical)
+        family = log2(max(2.8, _RANK.get(surname, 400)) / 0.2)
+        given = len(canonical) - len(surname)
+        return (
+            Term("name", canonical, min(17.0, family + 7.0 * min(2, given))),
+            Term("name_mask", surname + "|" + canonical[-1], family + 7.0),
+            Term("surname", surname, family),
+        )
+    words = canonical.split(" ")
+    if len(words) == 1:
+        return (Term("name", words[0], 9.0),)
+    first, last = words[0], words[-1]
+    letters = " ".join(sorted((first[0] + first[-1], last[0] + last[-1])))
+    return (
+        Term("name", _pair(first, last), 16.0),
+        Term("name_mask", letters, 13.0),
+        Term("surname", " ".join(sorted((first[0], last[0]))), 7.0),
+    )
+
+
+def candidates(text: str, ocr: bool) -> Iterator[Found]:
+    """Yield Han names after a surname or alone in a cell, pairs of neighbouring words, and masked names."""
+    yield from _han(text)
+    yield from _latin(text)
+    yield from _masked(text)
+
+
+def is_han(canonical: str) -> bool:
+    """Return whether a canonical name is Chinese."""
+    return canonical[0] >= "\u3400"
+
+
+def _surname(name: str) -> str:
+    """Return the family name of a Chinese name."""
+    return name[:2] if len(name) > 2 and name[:2] in COMPOUND else name[0]
+
+
+def _pair(one: str, other: str) -> str:
+    """Return two words in a fixed order, so that family and given name may stand either way."""
+    return " ".join(sorted((one, other)))
+
+
+def _han(text: str) -> Iterator[Found]:
+    for match in _AFTER_SURNAME.finditer(text):
+        start = match.start(1)
+        taken = ""
+        for index in range(start, match.end(1)):
+            if text[index] >= "\u3400":
+                taken += text[index]
+                if len(taken) >= 2:
+                    yield Found("name", taken, start, index + 1)
+    for match in _CELL.finditer(text):
+        yield Found("name", re.sub(r"[ ·]", "", match.group()), *match.span())
+
+
+def _latin(text: str) -> Iterator[Found]:
+    words = [(match.group().strip("'"), *match.span()) for match in _WORD.finditer(text)]
+    for index, (word, start, _) in enumerate(words):
+        if len(word) < 2:
+            continue
+        for other, begin, end in words[index + 1 : index + 4]:
+            if begin - start > 40:
+                break
+            if len(other) >= 2:
+                yield Found("name", _pair(word, other), start, end)
+
+
+def _masked(text: str) -> Iterator[Found]:
+    for match in _MASKED.finditer(text):
+        first, second, last = match.groups()
+        end = match.end(3) if last else match.end(1) + len(second or "") + 1
+        surnames = [first + second] if second and first + second in COMPOUND else [] if second else [first]
+        for surname in surnames:
+            yield Found("surname", surname, match.start(1), end, "masked")
+            if last and last not in _NOT_GIVEN:
+                yield Found("name_mask", f"{surname}|{last}", match.start(1), end, "masked")
+    words = list(_MASKED_WORD.finditer(text))
+    for left, right in zip(words, words[1:], strict=False):
+        if right.start() - left.end() <= 3:
+            span = (left.start(), right.end())
+            yield Found("surname", " ".join(sorted((left.group(1), right.group(1)))), *span, "masked")
+            if left.group(2) and right.group(2):
+                pair = sorted((left.group(1) + left.group(2), right.group(1) + right.group(2)))
+                yield Found("name_mask", " ".join(pair), *span, "masked")

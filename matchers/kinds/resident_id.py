@@ -1,0 +1,98 @@
+"""The Chinese resident identity number: 18 characters (GB 11643-1999), formerly 15 digits.
+
+Six digits of area, eight of birth date, three of sequence, one check character. Rarity: about 3,000 areas × 36,500
+days × 1,000 sequence numbers ≈ 2^37 (the distribution is uneven, so 30 bits are counted). A right check digit on the
+page adds nothing to an exact agreement and its lack is no obstacle: OCR slips and old exports lose it.
+"""
+
+import re
+from collections.abc import Iterator
+
+from stdnum.cn import ric
+
+from matchers.canonical import canonical
+from matchers.digits import Run, runs
+from matchers.kinds.kind import Found, Grams, Term
+
+CODE = 1
+ROLE = "primary"
+GRAMS: tuple[Grams, ...] = ()
+
+_DATE = r"(?:18|19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+_SHORT_DATE = r"\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+_WHOLE = re.compile(rf"\d{{6}}{_DATE}\d{{3}}[\dx]")
+_OLD = re.compile(rf"\d{{6}}{_SHORT_DATE}\d{{3}}")
+_ANYWHERE = re.compile(rf"(?=(\d{{6}}{_DATE}\d{{3}}))")
+_MASKED = re.compile(r"(?<!\d)(\d{1,14})[ ]?[*#〇x•]{2,}[ ]?(\d{0,3}[\dx])?(?![\da-z])")
+
+SHOULD_MATCH = (
+    ("99990119800101123X", "身份证号99990119800101123x，女"),
+    ("999901198001011234", "９９９９０１ １９８００１０１ １２３４"),
+    ("999901198001011234", "号码:9999-0119-8001-0112-34"),
+    ("999901800101123", "999901198001011234"),
+    ("999901198001011234", "张三男45岁999901198001011234女"),
+)
+SHOULD_NOT = (
+    ("999901198001011234", "999901198001021234"),
+    ("999901198001011234", "order 123456789012345678"),
+)
+
+
+def canonicalise(value: str) -> str:
+    """Return the 17 significant digits (area, date, sequence): the check character follows from them."""
+    kept = re.sub(r"[^0-9x]", "", canonical(value))
+    if _OLD.fullmatch(kept):
+        return kept[:6] + "19" + kept[6:]
+    if not _WHOLE.fullmatch(kept):
+        raise ValueError("not a resident ID: 18 characters or 15 digits with a birth date in the middle are expected")
+    return kept[:17]
+
+
+def check_character(seventeen: str) -> str:
+    """Return the check character that belongs to 17 digits."""
+    return str(ric.calc_check_digit(seventeen)).lower()
+
+
+def terms(canonical: str) -> tuple[Term, ...]:
+    """Return the number, its ends as masks leave them, and its birth date."""
+    last = canonical[14:] + check_character(canonical)
+    return (
+        Term("resident_id", canonical, 30.0),
+        Term("id_ends", canonical[:6] + last, 22.0),
+        Term("id_mask", canonical[:3] + last, 18.0),
+        Term("id_tail", last, 12.0),
+        Term("birth_date", canonical[6:14], 14.0),
+    )
+
+
+def candidates(text: str, ocr: bool) -> Iterator[Found]:
+    """Yield whole numbers anywhere in a run of digits, and the ends of masked or damaged ones."""
+    for run in runs(text, 14):
+        for match in _ANYWHERE.finditer(run.digits):
+            start = match.start(1)
+            end = min(start + 18, len(run.digits))
+            yield Found("resident_id", match.group(1), *run.span(start, end))
+        yield from _parts(run)
+    for match in _MASKED.finditer(text):
+        head, tail = match.group(1), match.group(2) or ""
+        if len(tail) == 4:
+            yield Found("id_tail", tail, *match.span(), "masked")
+            if len(head) >= 6:
+                yield Found("id_ends", head[:6] + tail, *match.span(), "masked")
+            if len(head) >= 3:
+                yield Found("id_mask", head[:3] + tail, *match.span(), "masked")
+
+
+def _parts(run: Run) -> Iterator[Found]:
+    """Yield what a number with a slip in it still shows: both ends, and the old form of 15 digits."""
+    digits, groups = run.digits, run.groups
+    for first, start in enumerate(groups[:-1]):
+        for end in groups[first + 1 : first + 8]:
+            size = end - start
+            if size > 20:
+                break
+            if size == 15 and _OLD.fullmatch(digits[start:end]):
+                long = digits[start : start + 6] + "19" + digits[start + 6 : end]
+                yield Found("resident_id", long, *run.span(start, end))
+            if 16 <= size <= 20:
+                yield Found("id_ends", digits[start : start + 6] + digits[end - 4 : end], *run.span(start, end), "typo")

@@ -1,0 +1,98 @@
+"""What was seen of one record on one page, and the match it comes to."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matchers.interface import MatchingSettings
+from matchers.postings import Payload
+from matchers.score import score
+from model.match import Element, Match, Verdict
+
+WEIGHT_UNIT = 256.0
+MOST_ELEMENTS = 40
+"""Elements listed in one match, the weightiest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One term of a record that stands on the page."""
+
+    field: str
+    payload: Payload
+    kind: str
+    passage: int
+    start: int
+    end: int
+    """Span in folded units of the batch."""
+    form: str
+    sharers: int
+    """Records that have the same value."""
+    name_kind: str = ""
+    """For conjunctions with a name: its kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One agreement, weighed."""
+
+    kinds: tuple[str, ...]
+    role: str
+    form: str
+    similarity: float
+    passage: int
+    start: int
+    end: int
+    bits: tuple[float, ...]
+    """Bits for each kind, in the order of `kinds`."""
+    group: str
+    """Evidence of one group says the same thing: the best counts."""
+
+
+def weigh(hits: Sequence[Hit]) -> list[Evidence]:
+    """Return identifiers and conjunctions as evidence; shingles are weighed by comparison."""
+    found = []
+    for hit in hits:
+        if hit.field.startswith(("note_", "address_")):
+            continue
+        bits = hit.payload.weight / WEIGHT_UNIT
+        if hit.name_kind:
+            kinds, amounts = (hit.name_kind, hit.kind), (hit.payload.offset / WEIGHT_UNIT, bits)
+            role = "conjunction"
+        else:
+            kinds, amounts, role = (hit.kind,), (bits,), "primary"
+        group = hit.field.partition("+")[2] or hit.field
+        found.append(Evidence(kinds, role, hit.form, 1.0, hit.passage, hit.start, hit.end, amounts, group))
+    return found
+
+
+def total(evidence: Sequence[Evidence]) -> dict[str, float]:
+    """Return bits per kind: the best of each group; pieces of one value add up to no more than the whole."""
+    groups: dict[str, dict[str, float]] = defaultdict(dict)
+    for each in evidence:
+        for kind, amount in zip(each.kinds, each.bits, strict=True):
+            group = each.group if kind != "person_name" else "name"
+            groups[kind][group] = max(amount, groups[kind].get(group, 0.0))
+    bits: dict[str, float] = {}
+    for kind, by_group in groups.items():
+        pieces = sum(amount for group, amount in by_group.items() if group in ("phone_tail", "phone_head"))
+        bits[kind] = max(*by_group.values(), min(24.0, pieces))
+    if bits.get("resident_id", 0.0) >= 30 or bits.get("national_id", 0.0) >= 30:
+        bits.pop("birth_date", None)
+    return bits
+
+
+def judge(
+    handle: bytes, evidence: Sequence[Evidence], settings: MatchingSettings, spans: Sequence[tuple[int, int]]
+) -> Match | None:
+    """Return the match that the evidence comes to, or None; `spans` are in characters of the passages."""
+    result = score(total(evidence))
+    if result < settings.suspicious:
+        return None
+    verdict = Verdict.LEAK if result >= settings.leak else Verdict.SUSPICIOUS
+    elements = {
+        Element(each.kinds, each.role, each.form, round(each.similarity, 3), each.passage, start, end): sum(each.bits)
+        for each, (start, end) in zip(evidence, spans, strict=True)
+    }
+    ranked = sorted(elements, key=lambda element: (-elements[element], element.passage, element.start))
+    return Match(handle, verdict, result, tuple(ranked[:MOST_ELEMENTS]))
