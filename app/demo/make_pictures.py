@@ -1,4 +1,4 @@
-"""Draws `record_screen.png` (a hospital information system showing one record) and `menu_board.png` (an ordinary picture).
+"""Draws `record_screen.png` (a hospital information system with one record open) and `menu_board.png` (a menu).
 
 Run `python app/demo/make_pictures.py FONT`, FONT being a font file with Chinese glyphs (Noto Sans CJK, for example),
 after changing the text; commit what it wrote. The pictures are shipped, so that the demo needs no font.
