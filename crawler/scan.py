@@ -1,0 +1,286 @@
+"""One scan of one site, from its lists to kept pages: the story that every spider shares.
+
+The order is the promise. An item is kept as soon as it is whole; what it links to is kept before it; a cursor and
+validators are saved only when every item of the list was kept or given up. So a crash repeats, and never skips.
+"""
+
+import uuid
+from collections import Counter
+from datetime import UTC, datetime
+
+import structlog
+
+from crawler.attachments import MAX_ATTACHMENTS
+from crawler.capture import attachment_part, linked_capture
+from crawler.cursors import Progress
+from crawler.fetcher import Answer, Fetcher
+from crawler.health import FetchFailed, consequence
+from crawler.interface import NetworkSettings, Sink, SiteSettings, Validators
+from crawler.links import Link, find
+from crawler.spider import Capture, Item, Listing, SiteSpider, Stream
+from model.page import Page, Part, Reason
+from model.scan import ScanReport, SiteState
+
+MAX_LINKS = 10
+"""Links followed from one item."""
+PAUSE = "paused-until"
+"""The stream under which a site's wish to be left alone is remembered."""
+
+log = structlog.get_logger(__name__)
+
+
+class Scan:
+    """Reads a site once and counts what became of everything it saw."""
+
+    def __init__(
+        self, site: SiteSettings, network: NetworkSettings, sink: Sink, spider: SiteSpider, fetcher: Fetcher
+    ) -> None:
+        self.site = site
+        self.network = network
+        self.sink = sink
+        self.spider = spider
+        self.fetcher = fetcher
+        self.listed = 0
+        self.fetched = 0
+        self.known = 0
+        self.failed: Counter[Reason] = Counter()
+        self.trouble: Reason | None = None
+        """Why a list could not be read."""
+
+    async def run(self, due_at: datetime) -> ScanReport:
+        """Read all lists of the site and report."""
+        started_at = datetime.now(UTC)
+        if self._is_paused(started_at):
+            self.trouble = Reason.RATE_LIMITED
+        else:
+            await self._read_all()
+        state, reason = self._state()
+        return ScanReport(
+            site=self.site.name,
+            due_at=due_at,
+            started_at=started_at,
+            finished_at=datetime.now(UTC),
+            listed=self.listed,
+            fetched=self.fetched,
+            known=self.known,
+            failed={kind: count for kind, count in self.failed.items() if count},
+            state=state,
+            reason=reason,
+        )
+
+    async def _read_all(self) -> None:
+        """Read stream after stream; one that fails does not stop the others unless the site wants to be left alone."""
+        streams = self.spider.streams(self.fetcher)
+        while True:
+            try:
+                stream = await anext(streams)
+            except StopAsyncIteration:
+                return
+            except FetchFailed as failure:
+                self._list_failed(failure)
+                return
+            await self._read(stream)
+            if self.trouble in {Reason.RATE_LIMITED, Reason.LIMIT}:
+                return
+
+    async def _read(self, stream: Stream) -> None:
+        """Read one list from the newest item to what is known, then remember how far it was read."""
+        saved = self.sink.cursor(self.site.name, stream.name)
+        validators = self.sink.validators(self.site.name, stream.name) if stream.conditional else None
+        progress = Progress(stream.cursor, saved)
+        fresh: Validators | None = None
+        place: str | None = stream.start
+        settled = True
+        pages = 0
+        while place is not None:
+            try:
+                listing = await self._listing(stream, place, saved, validators if pages == 0 else None)
+            except FetchFailed as failure:
+                self._list_failed(failure)
+                return
+            if listing.answer.unchanged:
+                self.listed += 1
+                self.known += 1
+                return
+            pages += 1
+            fresh = fresh or listing.answer.validators
+            settled = await self._take_all(listing) and settled
+            progress.saw(listing.items)
+            if progress.reached:
+                break
+            if saved is None and pages >= stream.backfill and listing.next is not None:
+                log.info("first_scan_stopped", site=self.site.name, pages=pages)
+                break
+            place = listing.next
+        if settled:
+            self._remember(stream, progress, fresh)
+
+    async def _listing(self, stream: Stream, place: str, saved: str | None, validators: Validators | None) -> Listing:
+        """Return one page of a list; what the spider itself gets wrong is an internal error of this list."""
+        try:
+            return await self.spider.listing(self.fetcher, stream, place, saved, validators)
+        except FetchFailed:
+            raise
+        except Exception as error:
+            self._log_fault(error)
+            raise FetchFailed(Reason.INTERNAL) from error
+
+    def _remember(self, stream: Stream, progress: Progress, fresh: Validators | None) -> None:
+        """Save how far the list was read; every item before was kept or given up."""
+        cursor = progress.cursor()
+        if cursor is not None:
+            self.sink.save_cursor(self.site.name, stream.name, cursor)
+        if stream.conditional and fresh is not None and fresh != Validators():
+            self.sink.save_validators(self.site.name, stream.name, fresh)
+
+    async def _take_all(self, listing: Listing) -> bool:
+        """Take every item of a list page; tell whether all are settled: kept, known or given up."""
+        self.listed += listing.unreadable
+        self.failed[Reason.CHANGED] += listing.unreadable
+        settled = True
+        for item in listing.items:
+            settled = await self._take(item, listing) and settled
+        return settled
+
+    async def _take(self, item: Item, listing: Listing) -> bool:
+        """Keep one item, with its pictures and what it links to; tell whether it is settled."""
+        self.listed += 1
+        if not self.sink.is_new(self.site.name, item.item_id):
+            self.known += 1
+            return True
+        try:
+            captured = await self._capture(item, listing)
+        except FetchFailed as failure:
+            self.failed[failure.reason] += 1
+            self._note_pause(failure)
+            if not consequence(failure.reason).settles:
+                return False
+            self.sink.give_up(self.site.name, item.item_id, failure.reason)
+            return True
+        await self._keep(item, captured, listing.answer.fetched_at)
+        return True
+
+    async def _capture(self, item: Item, listing: Listing) -> Capture:
+        """Return what the item is; a fault of the spider is told as an internal error of this item alone."""
+        try:
+            return await self.spider.capture(self.fetcher, item, listing)
+        except FetchFailed:
+            raise
+        except Exception as error:
+            self._log_fault(error)
+            raise FetchFailed(Reason.INTERNAL) from error
+
+    async def _keep(self, item: Item, captured: Capture, fetched_at: datetime) -> None:
+        """Fetch the item's attachments and links, and hand the page to the sink last."""
+        page_id = uuid.uuid4().hex
+        parts, exchanges = list(captured.parts), list(captured.exchanges)
+        for number, url in enumerate(captured.attachments[:MAX_ATTACHMENTS], 1):
+            answer = await self._try(url, "attachment")
+            if answer is not None:
+                parts.append(attachment_part(answer, number))
+                exchanges.extend(answer.exchanges)
+        surplus = max(len(captured.attachments) - MAX_ATTACHMENTS, 0)
+        self.listed += surplus
+        self.failed[Reason.LIMIT] += surplus
+        if self.network.follow_links:
+            await self._follow(page_id, parts)
+        self.sink.keep(
+            Page(
+                page_id=page_id,
+                site=self.site.name,
+                item_id=item.item_id,
+                url=item.url,
+                fetched_at=fetched_at,
+                parts=tuple(parts),
+                exchanges=tuple(exchanges),
+                why="listed",
+                published_at=item.published_at,
+                thread_id=item.thread_id,
+                author=item.author,
+            )
+        )
+        self.fetched += 1
+
+    async def _follow(self, page_id: str, parts: list[Part]) -> None:
+        """Keep the pastes that a page links to, once and no further."""
+        for link in find(parts, self.network.link_hosts)[:MAX_LINKS]:
+            self.listed += 1
+            if not self.sink.is_new(self.site.name, link.item_id):
+                self.known += 1
+                continue
+            try:
+                captured = await linked_capture(self.fetcher, link)
+            except FetchFailed as failure:
+                self._attachment_failed(failure)
+                if consequence(failure.reason).settles:
+                    self.sink.give_up(self.site.name, link.item_id, failure.reason)
+                continue
+            self.sink.keep(linked_page(link, captured, self.site.name, link.item_id, page_id))
+            self.fetched += 1
+
+    async def _try(self, url: str, role: str) -> Answer | None:
+        """Return an attachment, or count why there is none: the page it belongs to is kept all the same."""
+        try:
+            return await self.fetcher.get(url, role)
+        except FetchFailed as failure:
+            self.listed += 1
+            self._attachment_failed(failure)
+            return None
+
+    def _attachment_failed(self, failure: FetchFailed) -> None:
+        self.failed[failure.reason] += 1
+
+    def _list_failed(self, failure: FetchFailed) -> None:
+        """Count a list that could not be read, and remember why."""
+        self.listed += 1
+        self.failed[failure.reason] += 1
+        self.trouble = self.trouble or failure.reason
+        self._note_pause(failure)
+        log.warning("list_failed", site=self.site.name, reason=failure.reason.value)
+
+    def _note_pause(self, failure: FetchFailed) -> None:
+        """Remember over scans that the site wants to be left alone."""
+        if failure.pause > 0:
+            until = datetime.fromtimestamp(datetime.now(UTC).timestamp() + failure.pause, UTC)
+            self.sink.save_cursor(self.site.name, PAUSE, until.isoformat())
+
+    def _is_paused(self, now: datetime) -> bool:
+        """Tell whether the site asked to be left alone until later than now."""
+        until = self.sink.cursor(self.site.name, PAUSE)
+        return until is not None and datetime.fromisoformat(until) > now
+
+    def _log_fault(self, error: Exception) -> None:
+        """Say where our own code failed, without what it was reading."""
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        line = f"{place.tb_frame.f_code.co_name}:{place.tb_lineno}" if place is not None else ""
+        log.error("spider_failed", site=self.site.name, error=type(error).__name__, place=line)
+
+    def _state(self) -> tuple[SiteState, Reason | None]:
+        """Return how the site stands after this scan."""
+        if self.failed[Reason.INTERNAL]:
+            return SiteState.FAILING, Reason.INTERNAL
+        reason = self.trouble
+        if reason is None and not self.fetched and self.failed.total() > 0:
+            reason = self.failed.most_common(1)[0][0]
+            # A list whose new items are all gone, or all too big, is a list that works.
+            if consequence(reason).settles:
+                reason = None
+        if reason is None:
+            return SiteState.WORKING, None
+        return consequence(reason).state, reason
+
+
+def linked_page(link: Link, captured: Capture, site: str, item_id: str, from_page: str) -> Page:
+    """Return the page of a paste that another page links to."""
+    return Page(
+        page_id=uuid.uuid4().hex,
+        site=site,
+        item_id=item_id,
+        url=link.url,
+        fetched_at=datetime.now(UTC),
+        parts=captured.parts,
+        exchanges=captured.exchanges,
+        why=f"linked from {from_page}",
+    )

@@ -1,0 +1,172 @@
+"""Runs a scan or a check in a child process, as the product does, with a sink on disk that survives crashes."""
+
+import pickle
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from crawler.interface import NetworkSettings, Sink, SiteSettings, Validators
+from crawler.runner import Fetched
+from model.page import Page, Reason
+from model.scan import ScanReport
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class Died(Exception):
+    """The sink was told to die here."""
+
+
+@dataclass
+class FileSink(Sink):
+    """A sink of one file; each call that writes is one transaction. Dies at the Nth call, if told so."""
+
+    path: Path
+    die_at: int = 0
+    calls: int = 0
+    kept: list[Page] = field(default_factory=list)
+    seen: dict[str, str] = field(default_factory=dict)
+    cursors: dict[str, str] = field(default_factory=dict)
+    given: dict[str, Validators] = field(default_factory=dict)
+    log: list[str] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, path: Path, die_at: int = 0) -> "FileSink":
+        """Return the sink as it was last saved."""
+        sink = pickle.loads(path.read_bytes()) if path.exists() else cls(path)
+        sink.die_at, sink.calls = die_at, 0
+        return sink
+
+    def is_new(self, site: str, item_id: str) -> bool:
+        """Tell whether the item was neither kept nor given up."""
+        self._call()
+        return item_id not in self.seen
+
+    def keep(self, page: Page) -> None:
+        """Store the page and remember its item."""
+        self._call()
+        self.kept.append(page)
+        self.seen[page.item_id] = "kept"
+        self._save("keep")
+
+    def give_up(self, site: str, item_id: str, reason: Reason) -> None:
+        """Remember the item as given up."""
+        self._call()
+        self.seen[item_id] = reason.value
+        self._save("give up")
+
+    def cursor(self, site: str, stream: str) -> str | None:
+        """Return the saved cursor."""
+        self._call()
+        return self.cursors.get(stream)
+
+    def save_cursor(self, site: str, stream: str, cursor: str) -> None:
+        """Save the cursor."""
+        self._call()
+        self.cursors[stream] = cursor
+        self._save("cursor")
+
+    def validators(self, site: str, stream: str) -> Validators:
+        """Return the saved validators."""
+        self._call()
+        return self.given.get(stream, Validators())
+
+    def save_validators(self, site: str, stream: str, validators: Validators) -> None:
+        """Save the validators."""
+        self._call()
+        self.given[stream] = validators
+        self._save("validators")
+
+    def _call(self) -> None:
+        self.calls += 1
+        if self.calls == self.die_at:
+            raise Died
+
+    def _save(self, what: str) -> None:
+        self.log.append(what)
+        self.path.write_bytes(pickle.dumps(self))
+
+
+@dataclass
+class Outcome:
+    """What a crawl in a child process did."""
+
+    result: ScanReport | Fetched | None
+    error: str
+    sink: FileSink
+    output: str
+    """Everything the child wrote: its log."""
+
+
+def scan(site: SiteSettings, network: NetworkSettings, store: Path, die_at: int = 0, prelude: str = "") -> Outcome:
+    """Run a scan; `prelude` is Python that the child runs first (a false resolver, say)."""
+    return _child({"verb": "run", "site": site, "network": network, "die_at": die_at}, store, prelude)
+
+
+def check(url: str, network: NetworkSettings, store: Path, prelude: str = "", robots: str = "ignore: asked") -> Outcome:
+    """Fetch one address as `spillwatch check` does."""
+    return _child({"verb": "fetch", "url": url, "network": network, "die_at": 0, "robots": robots}, store, prelude)
+
+
+def network(*hosts: str, **changes) -> NetworkSettings:
+    """Return settings that allow these loopback hosts and wait for nothing long."""
+    return replace(NetworkSettings(contact="security@example.org", allow=hosts, timeout=5.0), **changes)
+
+
+def site(use: str, **changes) -> SiteSettings:
+    """Return a site without delay."""
+    return replace(SiteSettings(name="here", use=use, every=60.0, delay=0.0), **changes)
+
+
+def listener() -> socket.socket:
+    """Return a listening socket that nobody accepts from: `connections` counts who came."""
+    sock = socket.create_server(("127.0.0.1", 0))
+    sock.setblocking(False)
+    return sock
+
+
+def connections(sock: socket.socket) -> int:
+    """Return how many connections wait at a listening socket."""
+    count = 0
+    while True:
+        try:
+            sock.accept()[0].close()
+        except BlockingIOError:
+            return count
+        count += 1
+
+
+def _child(task: dict, store: Path, prelude: str) -> Outcome:
+    store.mkdir(parents=True, exist_ok=True)
+    (store / "task").write_bytes(pickle.dumps(task))
+    (store / "result").unlink(missing_ok=True)
+    code = f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n{prelude}\nfrom tests.crawler.crawls import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(store)], capture_output=True, text=True, timeout=100, cwd=store
+    )
+    output = done.stdout + done.stderr
+    if not (store / "result").exists():
+        raise AssertionError(f"the child ended with {done.returncode}:\n{output}")
+    result, error = pickle.loads((store / "result").read_bytes())
+    return Outcome(result, error, FileSink.open(store / "sink"), output)
+
+
+def main() -> None:
+    """Do what the task file says (in the child)."""
+    from crawler.runner import fetch, run
+
+    store = Path(sys.argv[1])
+    task = pickle.loads((store / "task").read_bytes())
+    sink = FileSink.open(store / "sink", task["die_at"])
+    result, error = None, ""
+    try:
+        if task["verb"] == "run":
+            result = run(task["site"], task["network"], sink, datetime.now(UTC))
+        else:
+            result = fetch(task["url"], task["network"], sink, robots=task["robots"])
+    except Exception as failure:
+        error = type(failure).__name__ + ": " + str(failure)
+    (store / "result").write_bytes(pickle.dumps((result, error)))
