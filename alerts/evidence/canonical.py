@@ -10,7 +10,9 @@ from model.errors import EvidenceError
 
 def canonical_json(tree: Any) -> bytes:
     """Return sorted, indented JSON as UTF-8 that ends in one line feed; floats must be finite."""
-    return (json.dumps(tree, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return (json.dumps(tree, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode(
+        "utf-8", "surrogatepass"
+    )
 
 
 def canonical_line(tree: Any) -> bytes:

@@ -27,7 +27,8 @@ GENESIS = "0" * 64
 
 EVIDENCE_ID = re.compile(r"[0-9a-f]{32}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
-ACTOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._:+ -]{0,99}")
+ACTOR = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,200}")
+"""The operator's own words: the organisation, the system, a person's login."""
 NOTE = re.compile(r"[A-Za-z0-9 .,:;@()_+-]{0,300}")
 KEYS = frozenset({"sequence", "time", "actor", "action", "evidence_id", "manifest_sha256", "note", "previous", "hash"})
 
