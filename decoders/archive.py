@@ -221,7 +221,7 @@ def unpack(data: bytes, start: Callable[[], Inflater]) -> tuple[bytes, DecodeErr
 
 
 def bounded(read: Callable[[int], bytes], packed: int, left: int) -> tuple[bytes, DecodeError | None]:
-    """Return what a member holds, and the error that stopped the reading: too large in itself or for its packed size."""
+    """Return what a member holds, and the error that stopped the reading: too large, or out of proportion."""
     output = io.BytesIO()
     while chunk := read(CHUNK):
         output.write(chunk)

@@ -69,7 +69,8 @@ class Child:
             close_fds=True,
             start_new_session=True,
         )
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._input, self._output = self._process.stdin.fileno(), self._process.stdout.fileno()
         os.set_blocking(self._input, False)
         os.set_blocking(self._output, False)
@@ -95,7 +96,8 @@ class Child:
 
     def end(self) -> None:
         """Let the child end by closing its input; kill it if it does not. Its pipes are closed."""
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         try:
             self._process.wait(timeout=GRACE_SECONDS)

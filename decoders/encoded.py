@@ -86,24 +86,24 @@ def undo_hex(text: str, files: list[bytes]) -> str:
     return _undo_tokens(HEX, text, _hex_bytes, files)
 
 
-def undo_percent(text: str, files: list[bytes]) -> str:
+def undo_percent(text: str, _files: list[bytes]) -> str:
     """Return text with its percent-encoding undone."""
     return _undo_bytes(text, unquote_to_bytes) if PERCENT.search(text) else text
 
 
-def undo_entities(text: str, files: list[bytes]) -> str:
+def undo_entities(text: str, _files: list[bytes]) -> str:
     """Return text with its HTML entities undone."""
     return unescape(text) if ENTITY.search(text) else text
 
 
-def undo_escapes(text: str, files: list[bytes]) -> str:
+def undo_escapes(text: str, _files: list[bytes]) -> str:
     """Return text with the escapes of program text undone; runs of byte escapes are read as bytes."""
     if not ESCAPE.search(text):
         return text
     return unescape_script(ESCAPED_BYTES.sub(_escaped_bytes, text))
 
 
-def undo_quoted_printable(text: str, files: list[bytes]) -> str:
+def undo_quoted_printable(text: str, _files: list[bytes]) -> str:
     """Return text with quoted-printable undone, soft line breaks included."""
     return _undo_bytes(text, quopri.decodestring) if QUOTED.search(text) else text
 
@@ -140,9 +140,7 @@ def base64_bytes(token: str) -> bytes:
     return base64.b64decode(clean + "=" * (-len(clean) % 4))
 
 
-def _undo_tokens(
-    pattern: re.Pattern[str], text: str, decode: Callable[[str], bytes], files: list[bytes]
-) -> str:
+def _undo_tokens(pattern: re.Pattern[str], text: str, decode: Callable[[str], bytes], files: list[bytes]) -> str:
     """Return text with each token that holds text replaced by it."""
     pieces: list[str] = []
     end = 0

@@ -20,8 +20,50 @@ from decoders.unescape import unescape_script
 from model.page import Part, Passage
 
 INLINE = frozenset(
-    "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark nobr output q rp rt ruby s "
-    "samp small span strike strong sub sup time tt u var wbr svg text tspan".split()
+    [
+        "a",
+        "abbr",
+        "acronym",
+        "b",
+        "bdi",
+        "bdo",
+        "big",
+        "cite",
+        "code",
+        "data",
+        "del",
+        "dfn",
+        "em",
+        "font",
+        "i",
+        "img",
+        "ins",
+        "kbd",
+        "label",
+        "mark",
+        "nobr",
+        "output",
+        "q",
+        "rp",
+        "rt",
+        "ruby",
+        "s",
+        "samp",
+        "small",
+        "span",
+        "strike",
+        "strong",
+        "sub",
+        "sup",
+        "time",
+        "tt",
+        "u",
+        "var",
+        "wbr",
+        "svg",
+        "text",
+        "tspan",
+    ]
 )
 """Elements that do not break a line: what they hold belongs to the word around them."""
 CELLS = frozenset(("td", "th"))
@@ -29,18 +71,61 @@ SCRIPTS = frozenset(("script", "style"))
 JSON_TYPES = ("application/json", "application/ld+json", "application/activity+json")
 KEEP_SPACES = frozenset(("pre", "textarea", "listing", "plaintext", "xmp"))
 PLAIN_ATTRIBUTES = frozenset(
-    "class style rel type width height colspan rowspan d viewbox fill stroke srcset sizes integrity nonce crossorigin "
-    "target lang dir role tabindex xmlns method enctype charset media loading decoding async defer align valign border "
-    "cellpadding cellspacing transform points x y".split()
+    [
+        "class",
+        "style",
+        "rel",
+        "type",
+        "width",
+        "height",
+        "colspan",
+        "rowspan",
+        "d",
+        "viewbox",
+        "fill",
+        "stroke",
+        "srcset",
+        "sizes",
+        "integrity",
+        "nonce",
+        "crossorigin",
+        "target",
+        "lang",
+        "dir",
+        "role",
+        "tabindex",
+        "xmlns",
+        "method",
+        "enctype",
+        "charset",
+        "media",
+        "loading",
+        "decoding",
+        "async",
+        "defer",
+        "align",
+        "valign",
+        "border",
+        "cellpadding",
+        "cellspacing",
+        "transform",
+        "points",
+        "x",
+        "y",
+    ]
 )
 """Attributes that say how a page looks, never what it says."""
-ADDRESSES = frozenset("href src action cite poster data formaction longdesc xlink:href data-src data-href".split())
+ADDRESSES = frozenset(
+    ["href", "src", "action", "cite", "poster", "data", "formaction", "longdesc", "xlink:href", "data-src", "data-href"]
+)
 TAG = re.compile(
     rb"<(?:!doctype|html|head|body|div|p|span|br|a|table|tr|td|script|style|meta|title|ul|ol|li|img|h[1-6]|form|pre"
     rb"|b|i|font|article|section|\?xml)[\s/>]",
     re.IGNORECASE,
 )
-META_CHARSET = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w.:-]{2,40})|encoding=["']([\w.:-]{2,40})""", re.I)
+META_CHARSET = re.compile(
+    rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w.:-]{2,40})|encoding=["']([\w.:-]{2,40})""", re.IGNORECASE
+)
 NESTABLE = re.compile(r"<(/?)(?!(?:p|li|td|th|tr|dt|dd|option|br|img|input|meta|link|hr|wbr|source)\b)[a-zA-Z]")
 DEEPEST = 4_000
 """Open elements above which the tree builder, quadratic in depth, would be too slow: 200,000 take it 150 s."""
@@ -166,7 +251,7 @@ class Walk:
                 while child is not None:
                     waiting.append(child)
                     child = child.next
-                waiting[first:] = waiting[:first - 1 : -1]
+                waiting[first:] = waiting[: first - 1 : -1]
 
     def strip(self, source: str) -> None:
         """Collect from a page too deep for a tree: text between tags, and the tags' own text."""
@@ -271,4 +356,3 @@ class Walk:
         """Return the lines in which joining inline elements glued letters or digits, with a space there instead."""
         lines = "".join(self.text).split("\n")
         return "\n".join(SPACES.sub(" ", line) for line in lines if GLUED.search(line))
-

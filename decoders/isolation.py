@@ -66,8 +66,8 @@ def limit_resources(memory: int) -> None:
     )
     for kind, value in limits:
         hard = resource.getrlimit(kind)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (value, value))
+        allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (allowed, allowed))
 
 
 def start_clock(seconds: float) -> None:

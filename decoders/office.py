@@ -21,7 +21,7 @@ from model.page import Part, Passage, Reason
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
 TOKEN = re.compile(r"<(/?)(?:[\w.-]+:)?([\w.-]+)[^>]*?(/?)>|([^<]+)")
-INLINE = frozenset("t r delText instrText span a s hyperlink ins del rt text".split())
+INLINE = frozenset(["t", "r", "delText", "instrText", "span", "a", "s", "hyperlink", "ins", "del", "rt", "text"])
 """Elements in which text stands without ending a line."""
 CELL, ROW = frozenset(("tc", "table-cell")), frozenset(("tr", "table-row"))
 BREAKS = frozenset(("br", "cr", "line-break"))

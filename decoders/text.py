@@ -28,7 +28,8 @@ MARKS = (
 )
 CANDIDATES = ("utf-8", "gb18030", "big5hkscs", "utf-16-le", "utf-16-be")
 TEXT_CODINGS = re.compile(
-    r"utf|gb|hz|big5|cp\d|iso-?8859|iso-?2022|latin|euc|shift|sjis|windows|koi8|johab|mac|ascii|tis|viscii", re.I
+    r"utf|gb|hz|big5|cp\d|iso-?8859|iso-?2022|latin|euc|shift|sjis|windows|koi8|johab|mac|ascii|tis|viscii",
+    re.IGNORECASE,
 )
 """Names of codings of text; Python knows others under the same roof (zlib, rot13, idna) that must not be reached."""
 OUTSIDE_ASCII = re.compile(r"[^\x00-\x7f]")
@@ -100,9 +101,7 @@ def everyday() -> frozenset[str]:
     """Return characters in everyday use: the first levels of GB 2312 and Big5, their symbols, and Western accents."""
     simplified = (bytes((row, column)) for row in range(0xB0, 0xD8) for column in range(0xA1, 0xFF))
     traditional = (
-        bytes((row, column))
-        for row in range(0xA4, 0xC7)
-        for column in (*range(0x40, 0x7F), *range(0xA1, 0xFF))
+        bytes((row, column)) for row in range(0xA4, 0xC7) for column in (*range(0x40, 0x7F), *range(0xA1, 0xFF))
     )
     symbols = "　、。〈〉《》「」『』【】〔〕〖〗〃々·…—‘’“”‰′″℃№①②③④⑤⑥⑦⑧⑨⑩×÷±≤≥→←↑↓■□●○★☆￥€£©®°√﻿"
     full_width = "".join(map(chr, range(0xFF01, 0xFF5F)))

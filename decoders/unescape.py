@@ -1,4 +1,4 @@
-"""Escapes of program text undone in one pass: `\\u5f20`, `\\x41`, `\\u{5f20}`, `\\n`, `\\/`."""
+r"""Escapes of program text undone in one pass: `\\u5f20`, `\\x41`, `\\u{5f20}`, `\\n`, `\\/`."""
 
 import re
 
