@@ -5,8 +5,46 @@ from urllib.parse import urljoin, urlsplit
 from parsel import Selector
 
 FILES = frozenset(
-    "pdf doc docx xls xlsx ppt pptx odt ods odp rtf csv tsv txt md json xml sql db log eml msg "
-    "zip 7z tar gz tgz bz2 xz png jpg jpeg gif webp bmp tif tiff heic".split()
+    [
+        "pdf",
+        "doc",
+        "docx",
+        "xls",
+        "xlsx",
+        "ppt",
+        "pptx",
+        "odt",
+        "ods",
+        "odp",
+        "rtf",
+        "csv",
+        "tsv",
+        "txt",
+        "md",
+        "json",
+        "xml",
+        "sql",
+        "db",
+        "log",
+        "eml",
+        "msg",
+        "zip",
+        "7z",
+        "tar",
+        "gz",
+        "tgz",
+        "bz2",
+        "xz",
+        "png",
+        "jpg",
+        "jpeg",
+        "gif",
+        "webp",
+        "bmp",
+        "tif",
+        "tiff",
+        "heic",
+    ]
 )
 """Extensions of linked files that are fetched with the page."""
 MAX_ATTACHMENTS = 20

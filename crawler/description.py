@@ -24,8 +24,29 @@ CURSORS = ("seen", "id", "time")
 FIELDS = ("id", "title", "author", "time", "text", "html", "link", "files", "thread", "name", "media_type", "record")
 
 _TOP = frozenset(
-    "name about kind list raw link page cursor require fail options headers encoding every delay robots note backfill "
-    "conditional fetch_link tested".split()
+    [
+        "name",
+        "about",
+        "kind",
+        "list",
+        "raw",
+        "link",
+        "page",
+        "cursor",
+        "require",
+        "fail",
+        "options",
+        "headers",
+        "encoding",
+        "every",
+        "delay",
+        "robots",
+        "note",
+        "backfill",
+        "conditional",
+        "fetch_link",
+        "tested",
+    ]
 )
 _LIST = frozenset({"url", "items", "method", "body", *FIELDS})
 _RAW = frozenset({"url", "type", "text", "each"})

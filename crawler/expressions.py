@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
-import jmespath
+import jmespath  # type: ignore[import-untyped]
 from jmespath import functions
 from parsel import Selector
 
@@ -22,7 +22,7 @@ _FILTERS = re.compile(r"\|(?=(?:epoch_ms|epoch|strip|unquote)(?:\||$)|re:|tz:)")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
-class _Functions(functions.Functions):  # type: ignore[misc]  # the library is untyped
+class _Functions(functions.Functions):
     """JMESPath's functions and `entries`."""
 
     @functions.signature({"types": ["object"]})  # type: ignore[untyped-decorator]

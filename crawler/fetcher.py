@@ -159,6 +159,8 @@ class Fetcher:
             raise FetchFailed(Reason.TOO_BIG, "larger than network.max_bytes") from None
         except UnsupportedURLSchemeError:
             raise FetchFailed(Reason.FORBIDDEN_ADDRESS) from None
+        except (ValueError, TypeError) as error:
+            raise FetchFailed(Reason.MALFORMED, f"Scrapy cannot use the address ({type(error).__name__})") from None
         except (DownloadConnectionRefusedError, DownloadFailedError, ResponseDataLossError, OSError) as error:
             raise FetchFailed(Reason.NETWORK, f"the connection failed ({type(error).__name__})") from None
         return response
@@ -167,7 +169,7 @@ class Fetcher:
         """Tell an address that we refuse from a name that does not exist."""
         from twisted.internet import reactor
 
-        refused: set[str] = reactor.nameResolver.refused  # type: ignore[attr-defined]
+        refused: set[str] = reactor.nameResolver.refused
         found = bool(refused)
         refused.clear()
         return Reason.FORBIDDEN_ADDRESS if found else Reason.NETWORK

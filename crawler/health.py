@@ -1,4 +1,4 @@
-"""The one failure table: what an answer or an error means, what it says about the site, and whether the item is gone."""
+"""The one failure table: what an answer or an error means, for the site and for the item."""
 
 import re
 from collections.abc import Mapping

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from model.page import Page, Reason
+from model.scan import Validators as Validators
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +55,9 @@ class NetworkSettings:
     follow_links: bool = True
     """Follow links from posts to known paste sites, once."""
     link_hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Further hosts (`host` or `host:port`) of the resolvers in `crawler/links.py`: `{pinnwand: ("paste.example.org",)}`."""
+    """Resolver of `crawler/links.py` → further hosts (`host` or `host:port`) that it reads."""
     descriptions: Path | None = None
     """A folder with site descriptions of the operator's own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Validators:
-    """What makes a GET conditional (RFC 9110 §13)."""
-
-    etag: str | None = None
-    last_modified: str | None = None
 
 
 class Sink(Protocol):

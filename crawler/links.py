@@ -48,13 +48,16 @@ RESOLVERS: tuple[Resolver, ...] = (
     Resolver("pinnwand", ("bpa.st",), r"^/(?:show/|raw/)?" + _RESERVED + r"([A-Z0-9]{4,64})/?$", "/raw/{id}",
              page_too=True, files=r'href="(/raw/[A-Z0-9]{4,64})"'),
     Resolver("bepasty", (), r"^/([A-Za-z0-9]{8})(?:/|/\+[a-z]+)?$", "/{id}/+download"),
-    Resolver("haste", ("hastebin.com", "hastebin.skyra.pw"), r"^/(?:raw/|share/)?" + _RESERVED + r"([A-Za-z0-9]{6,16})(?:\.\w{1,8})?$", "/raw/{id}"),
+    Resolver("haste", ("hastebin.com", "hastebin.skyra.pw"),
+             r"^/(?:raw/|share/)?" + _RESERVED + r"([A-Za-z0-9]{6,16})(?:\.\w{1,8})?$", "/raw/{id}"),
     Resolver("pastebin", ("pastebin.com",), r"^/(?:raw/)?([A-Za-z0-9]{8})$", "/raw/{id}"),
-    Resolver("dpaste", ("dpaste.org", "dpaste.com"), r"^/" + _RESERVED + r"([A-Za-z0-9]{4,12})(?:\.txt)?/?$", "/{id}.txt"),
+    Resolver("dpaste", ("dpaste.org", "dpaste.com"),
+             r"^/" + _RESERVED + r"([A-Za-z0-9]{4,12})(?:\.txt)?/?$", "/{id}.txt"),
     Resolver("rentry", ("rentry.co", "rentry.org"), r"^/(?:raw/)?" + _RESERVED + r"([A-Za-z0-9_-]{2,64})/?$", "/{id}"),
     Resolver("telegraph", ("telegra.ph", "graph.org"), r"^/([^/?#]{3,256})$", "/{id}"),
     Resolver("0x0", ("0x0.st",), r"^/((?:s/[\w-]{1,64}/)?[\w-]{2,16}\.\w{1,8})$", "/{id}"),
-    Resolver("gist", ("gist.github.com",), r"^/((?:[A-Za-z0-9-]{1,39}/)?[0-9a-f]{20,40})/?$", "https://gist.githubusercontent.com/{id}/raw"),
+    Resolver("gist", ("gist.github.com",),
+             r"^/((?:[A-Za-z0-9-]{1,39}/)?[0-9a-f]{20,40})/?$", "https://gist.githubusercontent.com/{id}/raw"),
     Resolver("paste.debian", ("paste.debian.net",), r"^/(?:hidden/)?([0-9a-f]{5,16})/?$", "/plain/{id}"),
     Resolver("opengist", (), r"^/([\w.-]+/[0-9a-f]{32}|[\w.-]+/[\w.-]+)/?$", "/{id}/raw/HEAD"),
     Resolver("microbin", (), r"^/(?:upload|p|raw)/([\w-]{2,64})$", "/raw/{id}"),
@@ -70,7 +73,7 @@ def find(parts: Iterable[Part], more_hosts: Mapping[str, Iterable[str]]) -> tupl
     table = {host.lower(): resolver for resolver in RESOLVERS for host in resolver.hosts}
     for resolver in RESOLVERS:
         table.update({host.lower(): resolver for host in more_hosts.get(resolver.name, ())})
-    found = {}
+    found: dict[str, Link] = {}
     for url in _urls(parts):
         link = resolve(url, table)
         if link is not None:

@@ -32,7 +32,7 @@ class LawMiddleware:
 
         resolver: Any = getattr(reactor, "nameResolver", None)
         if not isinstance(resolver, PublicOnlyResolver):
-            raise RuntimeError("the filtering resolver is not installed: nothing may be fetched")  # noqa: TRY004
+            raise RuntimeError("the filtering resolver is not installed: nothing may be fetched")
         return cls(
             UrlLaw(crawler.settings.getlist("SPILLWATCH_ALLOW")),
             max_requests=crawler.settings.getint("SPILLWATCH_MAX_REQUESTS"),

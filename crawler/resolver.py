@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.interfaces import IHostnameResolver, IResolutionReceiver
-from zope.interface import implementer, provider
+from zope.interface import implementer, provider  # type: ignore[import-untyped]
 
 from crawler.safety import UrlLaw, is_public
 
@@ -23,7 +23,7 @@ class PublicOnlyResolver:
     def __init__(self, reactor: Any, law: UrlLaw) -> None:
         self.reactor = reactor
         self.law = law
-        self.system: IHostnameResolver = reactor.nameResolver
+        self.system: Any = reactor.nameResolver
         self.refused: set[str] = set()
         """Hosts that led to an address we do not connect to; tells a refusal from a name that does not exist."""
 

@@ -142,10 +142,11 @@ class _Host(scrapy.Spider):
         story: Callable[[Any], Awaitable[Any]] = self.story  # type: ignore[attr-defined]  # given by crawl()
         try:
             self.outcome = await story(self.crawler)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - carried out of the reactor and raised by _crawl
             self.error = error
-        if False:
-            yield None
+        nothing: tuple[Any, ...] = ()
+        for request in nothing:
+            yield request
 
 
 def _crawl(site: SiteSettings, network: NetworkSettings, story: Callable[[Any], Awaitable[Any]]) -> Any:
@@ -213,7 +214,7 @@ async def _linked(
     """Return the pastes that a checked page links to."""
     pages = []
     for link in find(page.parts, network.link_hosts)[:MAX_LINKS]:
-        if link.url == page.url or link.content_url == page.url:
+        if page.url in {link.url, link.content_url}:
             continue
         try:
             captured = await linked_capture(fetcher, link)

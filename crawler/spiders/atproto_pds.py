@@ -53,7 +53,12 @@ class AtprotoPds(SiteSpider):
                 return
 
     async def listing(
-        self, fetcher: Fetcher, stream: Stream, place: str, cursor: str | None, validators: Validators | None
+        self,
+        fetcher: Fetcher,
+        stream: Stream,
+        place: str,
+        cursor: str | None,  # noqa: ARG002 - the server pages newest first; the scan stops where it was
+        validators: Validators | None,
     ) -> Listing:
         """Return one page of an account's posts."""
         wish = {"repo": stream.start, "collection": self.collection, "limit": "100"}
