@@ -19,7 +19,7 @@ from matchers.details import SUPPORT_BITS, Details, Support, TokenSequence, seal
 from matchers.interface import Evaluator, PostingStore
 from matchers.kernel import Kernel
 from matchers.keys import LinkageKey, LocalEvaluator
-from matchers.kinds import kinds
+from matchers.kinds import birth_date, kinds
 from matchers.kinds.kind import Kind, Term
 from matchers.postings import Payload, chain_lengths, seal
 from model.errors import ConfigError, EnrolmentError, KeyUnusable
@@ -149,7 +149,7 @@ class Enroller:
             element = self._numbers[name]
             canonical = _canonical(record, name, column.kind, value)
             made = column.kind.terms(canonical)
-            terms.extend((term, element, column.kind.CODE) for term in made)
+            terms.extend((term, element, _code(term, column.kind)) for term in made)
             if column.role == "primary":
                 self._add_alone(draft, made, element, column.kind.CODE)
             self._add_text(draft, column.kind, value, element)
@@ -273,6 +273,11 @@ def _column(name: str, kind_name: str, role: str) -> _Column:
     if role == "primary" and kind.ROLE == "supporting":
         raise ConfigError(f"column {name!r}: {kind_name} is too common to be searched alone; make its role supporting")
     return _Column(kind, kind.ROLE if role == "auto" else role)
+
+
+def _code(term: Term, kind: Kind) -> int:
+    """Return the kind that a term speaks of: the birth date in a resident ID is a birth date."""
+    return birth_date.CODE if term.field == "birth_date" else kind.CODE
 
 
 def _canonical(record: Record, name: str, kind: Kind, value: str) -> str:

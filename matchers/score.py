@@ -23,8 +23,8 @@ def score(bits: Mapping[str, float]) -> float:
     found = {kind for kind, amount in bits.items() if amount > 0}
     if found <= NEVER_ALONE and found != {"person_name", "birth_date"} and found != {"person_name", "address"}:
         return 0.0
-    total = sum(bits.values())
-    result = 1.0 / (1.0 + 2.0 ** ((PRIOR_BITS - total) / SLOPE))
+    total = float(sum(bits.values()))
+    result: float = 1.0 / (1.0 + 2.0 ** ((PRIOR_BITS - total) / SLOPE))
     if found <= SHARED or found == {"mrn"} or found == {"national_id"} and total < 30:
         return min(result, ALONE_CEILING)
     return result

@@ -56,11 +56,11 @@ def weigh(hits: Sequence[Hit]) -> list[Evidence]:
         if hit.field.startswith(("note_", "address_")):
             continue
         bits = hit.payload.weight / WEIGHT_UNIT
+        kinds: tuple[str, ...] = (hit.kind,)
+        amounts: tuple[float, ...] = (bits,)
         if hit.name_kind:
-            kinds, amounts = (hit.name_kind, hit.kind), (hit.payload.offset / WEIGHT_UNIT, bits)
-            role = "conjunction"
-        else:
-            kinds, amounts, role = (hit.kind,), (bits,), "primary"
+            kinds, amounts = (hit.name_kind, *kinds), (hit.payload.offset / WEIGHT_UNIT, *amounts)
+        role = "conjunction" if hit.name_kind else "primary"
         group = hit.field.partition("+")[2] or hit.field
         found.append(Evidence(kinds, role, hit.form, 1.0, hit.passage, hit.start, hit.end, amounts, group))
     return found
