@@ -33,6 +33,9 @@ ENTITY = re.compile(r"&(?:#\d{2,7}|#x[0-9a-fA-F]{2,6}|[a-zA-Z]{2,8});")
 ESCAPE = re.compile(r"\\(?:u\{?[0-9a-fA-F]{2,}|x[0-9a-fA-F]{2}|U[0-9a-fA-F]{8})")
 ESCAPED_BYTES = re.compile(r"(?:\\x[0-9a-fA-F]{2}){2,}")
 QUOTED = re.compile(r"(?:=[0-9A-F]{2}){2,}")
+EVERYDAY = 0.9
+"""Share of everyday characters in what is taken for text."""
+HAN = re.compile("[\u4e00-\u9fff]")
 READABLE = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff]+")
 FILE_SIGNS = {
     b"\x1f\x8b\x08": "gzip",
@@ -120,17 +123,18 @@ UNDO: dict[str, Callable[[str, list[bytes]], str]] = {
 
 def believable(data: bytes) -> str | None:
     """Return the text in decoded bytes if it is text beyond reasonable doubt, else None."""
-    text = readings(data)[0] if data else ""
-    if not text or READABLE.fullmatch(text) is None:
+    if not data:
         return None
-    letters = sum(letter.isalnum() and (letter.isascii() or letter in everyday()) for letter in text)
-    spaces = sum(letter.isspace() or letter in ",.:;-_/@|()，。：；、+*=\"'{}[]<>" for letter in text)
-    needed = 1.0 if len(data) < SHORT_TOKEN else 0.9
-    if letters + spaces < needed * len(text):
-        return None
-    if len(data) < SHORT_TOKEN and not any("\u4e00" <= letter <= "\u9fff" for letter in text):
-        return None
-    return text
+    likely = [text for text in readings(data) if READABLE.fullmatch(text)]
+    best = max(likely, key=_everyday_share, default="")
+    if len(data) >= SHORT_TOKEN:
+        return best if best and _everyday_share(best) >= EVERYDAY else None
+    return best if _everyday_share(best) == 1.0 and HAN.search(best) else None
+
+
+def _everyday_share(text: str) -> float:
+    """Return the share of characters in everyday use; of ASCII all are, since chance hardly gives ASCII only."""
+    return sum(letter.isascii() or letter in everyday() for letter in text) / max(len(text), 1)
 
 
 def base64_bytes(token: str) -> bytes:
@@ -150,10 +154,21 @@ def _undo_tokens(pattern: re.Pattern[str], text: str, decode: Callable[[str], by
         data = inflated(decode(token.group(0)))
         if data.startswith(tuple(FILE_SIGNS)):
             files.append(data)
-        elif (plain := believable(data)) is not None:
+        elif (plain := believable(data) or _line_by_line(token.group(0), decode)) is not None:
             pieces += (text[end : token.start()], " ", plain, " ")
             end = token.end()
     return "".join((*pieces, text[end:]))
+
+
+def _line_by_line(token: str, decode: Callable[[str], bytes]) -> str | None:
+    """Return a token of several lines with those decoded that hold text: the next line may be an ordinary word."""
+    lines = token.splitlines()
+    if len(lines) < 2:
+        return None
+    plain = [believable(inflated(decode(line))) for line in lines]
+    if not any(plain):
+        return None
+    return "\n".join(new or old for new, old in zip(plain, lines, strict=True))
 
 
 def inflated(data: bytes) -> bytes:

@@ -136,6 +136,7 @@ DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)[^,]{0,100},", re.IGNORECASE)
 JOINT = "\x00"
 """Marks, while walking, where one inline element ends and the next begins."""
 GLUED = re.compile(r"[0-9A-Za-z]\x00+[0-9A-Za-z]")
+GAPS = re.compile(" {2,}")
 SPACES = re.compile(r"[ \t\r\n\f\x00]+")
 ADDRESS_LIKE = re.compile(r"@|\d{4}")
 
@@ -218,7 +219,7 @@ class Walk:
 
     def visible(self) -> str:
         """Return the visible text: one block, or one row of a table, per line."""
-        lines = (line.strip(" \t|") for line in "".join(self.text).replace(JOINT, "").split("\n"))
+        lines = (GAPS.sub(" ", line).strip(" \t|") for line in "".join(self.text).replace(JOINT, "").split("\n"))
         return "\n".join(line for line in lines if line)
 
     def visit(self, root: LexborNode) -> None:

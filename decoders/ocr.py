@@ -19,7 +19,7 @@ LEAST_SCORE = 0.4
 """Confidence below which a box is noise."""
 SAME_ROW = 0.5
 """Share of the lower box's height that must overlap for two boxes to stand on one row."""
-GOOD_SCORE = 0.75
+GOOD_SCORE = 0.92
 """Mean confidence above which a picture is taken to stand upright."""
 MODELS = {
     "Det.model_path": "PP-OCRv6_det_small.onnx",
@@ -84,7 +84,7 @@ def read_upright(pixels: Pixels) -> list[Box]:
     upended = _upended(best)
     # The engine reads a line on end too, but then the rows are columns: an upright turn wins unless it reads far less.
     needed = _worth(best) * (0.7 if upended else 1.1)
-    for turns in (1, 3) if upended else (2, 1, 3):
+    for turns in (1, 3) if upended else (2,):
         turned = find_boxes(np.ascontiguousarray(np.rot90(pixels, turns)))
         if _worth(turned) > needed and not _upended(turned):
             best, needed = turned, _worth(turned) * 1.1

@@ -81,7 +81,8 @@ def xml_text(source: str) -> str:
             pieces.append("\n")
         elif name in BREAKS or (closing and (name in ("p", "h") or (after_text and name not in INLINE))):
             pieces.append(" " if cells else "\n")
-        after_text = False
+        # Properties of the next run close before its text: only what closes right after text can end a line.
+        after_text = after_text and bool(closing) and name in INLINE
     lines = (line.strip(" |") for line in "".join(pieces).split("\n"))
     return "\n".join(line for line in lines if line.strip())
 
