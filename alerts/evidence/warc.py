@@ -116,4 +116,4 @@ def _without_line_ends(text: str) -> str:
 
 
 def _phrase(status: int) -> str:
-    return HTTPStatus(status).phrase if status in HTTPStatus else ""  # type: ignore[operator]
+    return next((known.phrase for known in HTTPStatus if known.value == status), "")
