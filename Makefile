@@ -54,10 +54,6 @@ format: $(DEV_STAMP)  ## mend what a tool can mend
 install: $(RUN_STAMP)  ## .venv with the product and what it needs
 	@echo "Ready: $(VENV)/bin/spillwatch --help"
 
-.PHONY: new-site
-new-site: $(DEV_STAMP)  ## NAME=… : a description, and a recording slot whose test fails until it is filled
-	@$(PY) -m tests.new_site "$(NAME)"
-
 .PHONY: servers
 servers: $(SERVERS)/ready  ## the real paste and social servers that the end-to-end tests talk to (about 3 minutes)
 
