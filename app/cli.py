@@ -73,7 +73,7 @@ def enrol(
 
     settings, stores_of = _open(config)
     with stores_of as stores:
-        enroller = open_enroller(settings, read_key(settings, stores), stores)
+        enroller = open_enroller(settings, read_key(settings, stores))
         with console.progress("enrolling", count_rows(file), "rows") as advance, _alone(stores, "enrolment"):
             report = enrol_rows(read_rows(file, settings.enrolment), enroller, stores.records, advance)
         counts = stores.records.count()
@@ -98,7 +98,7 @@ def erase(
     settings, stores_of = _open(config)
     wanted = refs or [line.strip() for line in sys.stdin if line.strip()]
     with stores_of as stores, _alone(stores, "enrolment"):
-        erased, unknown = erase_refs(wanted, open_enroller(settings, read_key(settings, stores), stores), stores.records)
+        erased, unknown = erase_refs(wanted, open_enroller(settings, read_key(settings, stores)), stores.records)
         stores.database.scrub()
     console.say(f"erased {erased}, not enrolled {len(unknown)}")
     raise typer.Exit(1 if unknown else 0)
@@ -117,10 +117,11 @@ def records(config: ConfigPath = HERE, as_json: AsJson = False) -> None:
 @app.command()
 def kinds() -> None:
     """List the identifier kinds that a column can be."""
-    from matchers.kinds import KINDS
+    from matchers.kinds import kinds as all_kinds
 
-    for kind in KINDS:
-        console.say(f"{kind.name:14} {kind.summary}")
+    for name, kind in all_kinds().items():
+        summary = (kind.__doc__ or "").partition("\n")[0]
+        console.say(f"{name:14} {summary}")
 
 
 @app.command()
@@ -204,7 +205,7 @@ def show(alert_id: str, config: ConfigPath = HERE, as_json: AsJson = False) -> N
         ref = ""
         if alert.handle is not None:
             sealed = stores.records.sealed_refs([alert.handle]).get(alert.handle)
-            enroller = open_enroller(settings, read_key(settings, stores), stores)
+            enroller = open_enroller(settings, read_key(settings, stores))
             ref = enroller.reference(sealed) if sealed else "(erased since)"
         console.alert(alert, ref, settings.evidence.folder, as_json=as_json)
 
@@ -243,12 +244,12 @@ def close(
 @app.command()
 def sites(config: ConfigPath = HERE, as_json: AsJson = False) -> None:
     """List the configured sites with their state, and the descriptions and spiders that a site can use."""
-    from crawler.description import known_uses
+    from crawler.catalogue import uses
 
     settings, stores_of = _open(config)
     with stores_of as stores:
         states = {name: stores.scans.state(name) for name in settings.sites}
-    console.sites(settings.sites, states, known_uses(settings.network.descriptions), as_json=as_json)
+    console.sites(settings.sites, states, uses(settings.network.descriptions), as_json=as_json)
 
 
 @app.command()
@@ -331,8 +332,8 @@ def open_evidence(
     """Decrypt the content of a snapshot with the identity; the opening is written into the custody log."""
     from alerts.evidence.verify import open_evidence as unseal
 
-    for name in unseal(path, identity, into, actor=_login()):
-        console.say(str(into / name))
+    for name in unseal(path, identity, into, actor=_login(), now=datetime.now(UTC)):
+        console.say(str(name))
 
 
 def _open(path: Path) -> tuple[Config, AbstractContextManager[Stores]]:

@@ -1,5 +1,6 @@
 """What people read at a terminal, and JSON for machines. References, kinds, counts and times only."""
 
+import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,8 @@ from rich.text import Text
 from crawler.interface import SiteSettings
 from model.alert import Alert
 from model.scan import ScanReport
+from storage.coverage import Coverage
+from storage.scans import SiteHealth
 
 if TYPE_CHECKING:  # these rooms take a second to import, and --help needs none of them
     from app.check import Checked
@@ -167,3 +170,50 @@ def finding(found: 'Finding') -> None:
 
 def _local(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def sites(
+    configured: Mapping[str, SiteSettings], states: Mapping[str, SiteHealth | None], uses: Mapping[str, str], *, as_json: bool
+) -> None:
+    """Print how each configured site stands, and what a site can use."""
+    if as_json:
+        told = {
+            name: {
+                "use": site.use,
+                "state": health.state if health else "never scanned",
+                "since": health.since.isoformat() if health else None,
+                "last_success": health.last_success.isoformat() if health and health.last_success else None,
+                "reason": health.reason if health else None,
+            }
+            for name, site in configured.items()
+            for health in [states[name]]
+        }
+        data({"sites": told, "uses": dict(uses)})
+        return
+    for name, site in configured.items():
+        health = states[name]
+        state = f"{health.state} since {_local(health.since)}" if health else "never scanned"
+        robots = "robots obeyed" if site.robots == "obey" else f"robots {site.robots}"
+        say(f"{name:20} {site.use:14} every {site.every:.0f} s, {robots}; {state}")
+    say(f"{len(configured)} sites configured. A site can use:")
+    for name, about in uses.items():
+        say(f"  {name:18} {about}")
+
+
+def coverage(found: Sequence[Coverage], *, as_json: bool) -> None:
+    """Print what became of the pages of each site."""
+    if as_json:
+        data([dataclasses.asdict(site) for site in found])
+        return
+    for site in found:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(site.quarantined.items())) or "none"
+        never = ", ".join(f"{count} {reason}" for reason, count in sorted(site.given_up.items())) or "none"
+        say(
+            f"{site.site}: {site.kept} pages kept = {site.examined} examined + {site.waiting} waiting + "
+            f"quarantined: {reasons}; items given up: {never}"
+        )
+        skipped = "".join(f", {count} skipped as {reason}" for reason, count in sorted(site.skipped.items()))
+        unread = "".join(f", {count} not read: {reason}" for reason, count in sorted(site.unread.items()))
+        say(f"  parts: {site.read} read{skipped}{unread}")
+    if not found:
+        say("nothing was fetched in this time")

@@ -8,7 +8,7 @@ from matchers.fingerprints import Enroller
 from model.errors import EnrolmentError
 from model.fingerprint import Erasure
 from model.record import Record
-from storage.records import KnownRecord, RecordStore
+from storage.records import RecordStore
 
 BATCH = 1_000
 
@@ -70,11 +70,11 @@ def _enrol_batch(
         before = known.get(tag)
         if before is None:
             fresh.append(record)
-        elif _is_unchanged(record, before, enroller):
+        elif before.content_tag == enroller.content_tag(record):
             report.unchanged += 1
         else:
             _enrol_again(record, before.handle, enroller, store, report)
-    fingerprints, refused = enroller.fingerprint(fresh)
+    fingerprints, refused = enroller.fingerprint(fresh, store)
     report.refused.extend(refused)
     store.add(fingerprints)
     report.added += len(fingerprints)
@@ -96,20 +96,12 @@ def _accepted(
     return records
 
 
-def _is_unchanged(record: Record, before: KnownRecord, enroller: Enroller) -> bool:
-    """Compare by content tag; a row that cannot be canonicalised counts as changed, and is refused further on."""
-    try:
-        return before.content_tag == enroller.content_tag(record)
-    except EnrolmentError:
-        return False
-
-
 def _enrol_again(
     record: Record, handle: bytes, enroller: Enroller, store: RecordStore, report: EnrolmentReport
 ) -> None:
     """Replace one record in one transaction: the old one goes only if the new one could be fingerprinted."""
     erasures = [enroller.erasure(known, tokens, store) for known, tokens in store.tokens([handle])]
-    fingerprints, refused = enroller.over(AfterErasure(store, erasures)).fingerprint([record])
+    fingerprints, refused = enroller.fingerprint([record], AfterErasure(store, erasures))
     report.refused.extend(refused)
     if fingerprints:
         store.replace(erasures, fingerprints)

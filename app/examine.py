@@ -14,7 +14,7 @@ from app.stores import Stores
 from decoders.interface import Sandbox
 from matchers.engine import Engine
 from model.alert import Subject
-from model.errors import Superseded
+from model.errors import EvidenceError, StorageError, Superseded
 from model.match import Match, Verdict
 from model.page import Decoded, Page, Reason
 from storage.database import Transaction
@@ -66,6 +66,11 @@ class Examiner:
                     yield self.examine(page)
                 except Superseded:
                     log.warning("page taken over by another examiner", page=page.page_id)
+                except (StorageError, EvidenceError):
+                    raise  # not the page's fault: it stays leased, and is examined again once the disk is well
+                except Exception:
+                    log.exception("page could not be examined", page=page.page_id, site=page.site)
+                    yield self._quarantine(page, Decoded((), ()), (Reason.INTERNAL,))
 
     def examine(self, leased: LeasedPage) -> Examined:
         """Carry one leased page to its end: examined, or quarantined with a reason."""

@@ -42,7 +42,7 @@ def erase_expired(config: Config, stores: Stores) -> int:
     """Erase every record whose last day has passed; return how many."""
     due = stores.records.expired(now().date())
     if due:
-        enroller = open_enroller(config, read_key(config, stores), stores)
+        enroller = open_enroller(config, read_key(config, stores))
         for handle in due:
             erase_handle(handle, enroller, stores.records)
         stores.database.scrub()

@@ -75,6 +75,9 @@ class _Discreet(logging.Handler):
     """Tells that a library said something, not what."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write one event, from warnings on."""
+        if record.levelno < logging.WARNING:
+            return
         structlog.get_logger(record.name).log(
             record.levelno, "library message withheld", logger=record.name, line=record.lineno
         )

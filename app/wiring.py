@@ -4,7 +4,6 @@ import platform
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
@@ -58,13 +57,13 @@ def read_key(config: Config, stores: Stores) -> LinkageKey:
     """
     key = linkage_key(config.linkage_key, config.path.parent)
     key.require(stores.facts.set_key_check(key.check_tag()))
-    stores.facts.set_public_key(keypair_from(key.spool_seed())[1])
+    stores.facts.set_public_key(keypair_from(key.spool_seed()).public)
     return key
 
 
-def open_enroller(config: Config, key: LinkageKey, stores: Stores) -> Enroller:
+def open_enroller(config: Config, key: LinkageKey) -> Enroller:
     """Return what turns records into fingerprints."""
-    return Enroller(key, Kernel(key.kernel_key(EPOCH)), stores.records, config.enrolment, EPOCH)
+    return Enroller(key, config.enrolment, EPOCH)
 
 
 def open_engine(config: Config, key: LinkageKey, stores: Stores) -> Engine:
@@ -90,7 +89,7 @@ def current_filter(config: Config, key: LinkageKey, stores: Stores) -> BloomFilt
         else:
             if found.version == wanted:
                 return BloomFilter.from_words(found.words, found.bits)
-    enroller = open_enroller(config, key, stores)
+    enroller = open_enroller(config, key)
     tags = [enroller.filter_tags(tokens) for _, tokens in stores.records.tokens()]
     built = BloomFilter.build(np.concatenate(tags) if tags else np.zeros(0, np.uint64))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -104,14 +103,14 @@ def open_examiner(config: Config, stores: Stores) -> Iterator[Examiner]:
     """Open everything an examination needs; the only place where key and crawled bytes meet."""
     key = read_key(config, stores)
     if not config.evidence.recipients:
-        raise ConfigError(f"{config.path}: evidence.recipients is empty: nobody could open the evidence. Run: spillwatch init")
+        raise ConfigError(f"{config.path}: evidence.recipients is empty: nobody could open it. Put an age public key there")
     sandbox = open_sandbox(config.decoding)
     try:
         yield Examiner(
             stores=stores,
             sandbox=sandbox,
             engine=open_engine(config, key, stores),
-            spool_key=keypair_from(key.spool_seed())[0],
+            spool_key=keypair_from(key.spool_seed()).private,
             evidence=config.evidence,
             context=capture_context(config, sandbox.level),
             channels=tuple(open_channels(config)),
@@ -145,9 +144,10 @@ def open_channels(config: Config) -> Mapping[str, Channel]:
     """Return the channels by name; secrets are resolved only when one is used to deliver."""
     channels: dict[str, Channel] = {}
     if config.alerts.email:
-        email = config.alerts.email
-        folder = config.path.parent
-        channels["email"] = EmailChannel(email, password=lambda: resolve(email.password, folder) if email.password else None)
+        reference, folder = config.alerts.email.password, config.path.parent
+        channels["email"] = EmailChannel(
+            config.alerts.email, password=lambda: resolve(reference, folder) if reference else None
+        )
     if config.alerts.spool:
         channels["spool"] = SpoolChannel(config.alerts.spool)
     return channels

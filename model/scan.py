@@ -38,3 +38,11 @@ class ScanReport:
     state: SiteState = SiteState.WORKING
     reason: Reason | None = None
     """Why the state is not WORKING."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What makes a GET conditional (RFC 9110 §13)."""
+
+    etag: str | None = None
+    last_modified: str | None = None

@@ -21,6 +21,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from model.errors import StorageError
 
+Transaction = Connection
+"""What `Database.transaction` yields, and what methods that take part in a caller's transaction ask for."""
+
 DOOR = "spillwatch_door"
 MIGRATION_LOCK = 0x5350494C4C
 ERASED_FROM = ("postings", "records", "spool", "pages")

@@ -8,9 +8,8 @@ Serialised = length ‖ zlib(header length ‖ JSON header ‖ blobs); equal blo
 import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -26,12 +25,14 @@ MAX_BYTES = 512 * 1024 * 1024
 """Largest serialised page, before compression."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPair:
-    """An X25519 key pair, raw, 32 bytes each."""
+class KeyPair(NamedTuple):
+    """An X25519 key pair, raw, 32 bytes each. Its repr shows nothing of the private half."""
 
-    private: bytes = field(repr=False)
+    private: bytes
     public: bytes
+
+    def __repr__(self) -> str:
+        return f"KeyPair(public={self.public.hex()})"
 
 
 def keypair_from(seed: bytes) -> KeyPair:

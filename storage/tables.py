@@ -87,7 +87,6 @@ pages = Table(
     Column("site", String(200), nullable=False),
     Column("fetched_at", Moment, nullable=False),
     Column("kept_at", Moment, nullable=False),
-    Column("content_digest", LargeBinary(16), nullable=False),
     Column("state", String(16), nullable=False),
     Column("reason", String(32)),
     Column("verdict", String(32)),
@@ -119,13 +118,6 @@ part_counts = Table(
     Column("reason", String(32), nullable=False),
     Column("parts", Integer, nullable=False),
     PrimaryKeyConstraint("page_id", "state", "reason"),
-)
-
-clean_contents = Table(
-    "clean_contents",
-    metadata,
-    Column("content_digest", LargeBinary(16), primary_key=True),
-    Column("filter_version", BigInteger, nullable=False),
 )
 
 streams = Table(
@@ -192,14 +184,13 @@ alerts = Table(
     Column("handle", LargeBinary(16)),
     Column("site", String(200), nullable=False),
     Column("kinds", Text, nullable=False),
-    Column("first_kind", String(64), nullable=False),
     Column("score", Float, nullable=False),
     Column("incident", String(64), nullable=False),
     Column("first_seen", Moment, nullable=False),
     Column("last_seen", Moment, nullable=False),
     Index("alerts_open_record", "handle", unique=True, sqlite_where=text(NOT_CLOSED),
           postgresql_where=text(NOT_CLOSED)),
-    Index("alerts_open_problem", "subject", "site", "first_kind", unique=True,
+    Index("alerts_open_problem", "subject", "site", unique=True,
           sqlite_where=text(f"{NOT_CLOSED} AND subject <> 'record'"),
           postgresql_where=text(f"{NOT_CLOSED} AND subject <> 'record'")),
     Index("alerts_last_seen", "last_seen"),

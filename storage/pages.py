@@ -1,0 +1,259 @@
+"""Pages on their way from the fetcher to the examiner: kept sealed, leased, and ended exactly once.
+
+A page is in one of four states: queued, leased, examined, quarantined. Only `state` is stored; a leased page is a
+waiting one whose lease has not run out. The sealed payload rests in a table of its own and goes when the page is
+examined; what stays is the site, the times and the outcome.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, case, delete, func, insert, or_, select, update
+
+from model.errors import StorageError, Superseded
+from model.match import Verdict
+from model.page import Page, PartOutcome, Reason
+from storage.coverage import Coverage, coverage_since
+from storage.database import Database
+from storage.facts import FactStore
+from storage.items import ItemMemory
+from storage.moments import Clock, utc_now
+from storage.sealing import seal
+from storage.statements import batches, insert_new
+from storage.tables import pages, part_counts, spool
+
+MOST_ATTEMPTS = 3
+"""Leases of one page without an end; the next one finds it quarantined."""
+
+BY_HAND = "check"
+"""Site name of what a person asked for: left to that person's own process for a while."""
+
+LEFT_TO_THE_PERSON = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedPage:
+    """A page that one examiner holds until its lease runs out."""
+
+    page_id: str
+    site: str
+    sealed: bytes = field(repr=False)
+    """Opened with `storage.sealing.unseal`."""
+    token: int
+    """Rises with every lease of the page; whoever ends the page must hold the current one."""
+    attempts: int
+    """1 for the first lease."""
+    fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedPage:
+    """A page that could not be examined and is kept, sealed, until it can."""
+
+    page_id: str
+    site: str
+    reason: Reason
+    fetched_at: datetime
+    quarantined_at: datetime
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageCounts:
+    """How many pages are in which state; each page is in one."""
+
+    queued: int
+    leased: int
+    examined: int
+    quarantined: int
+
+
+class PageStore(ItemMemory):
+    """The spool and what is known about its pages. Implements `crawler.interface.Sink`."""
+
+    def __init__(
+        self, database: Database, salt: bytes, *, public_key: bytes | None = None, clock: Clock = utc_now
+    ) -> None:
+        """Use the database, the installation salt, and the public key (by default the one among the facts)."""
+        super().__init__(database, salt, clock)
+        self._public_key = public_key
+
+    def keep(self, page: Page) -> None:
+        """Store the page, sealed, and remember its item as seen, in one transaction.
+
+        Keeping a page id again changes nothing. Raises StorageError when there is no public key to seal to yet.
+        """
+        sealed = seal(page, self._recipient())
+        now = self._clock()
+        row = {"page_id": page.page_id, "site": page.site, "fetched_at": page.fetched_at, "kept_at": now}
+        with self._database.transaction() as tx:
+            if insert_new(tx, pages, {**row, "state": "waiting", "token": 0, "attempts": 0}):
+                tx.execute(insert(spool).values(page_id=page.page_id, sealed=sealed))
+            self._remember(tx, page.site, page.item_id, now, None)
+
+    def lease(
+        self, owner: str, seconds: float, limit: int, *, page_ids: Sequence[str] | None = None
+    ) -> list[LeasedPage]:
+        """Lease up to `limit` waiting pages, the longest waiting first; with `page_ids` only among these.
+
+        Leases that ran out are taken over. A page leased three times without an end is quarantined as a crash
+        instead. Pages checked by hand are left to the person's process for ten minutes unless named.
+        """
+        now = self._clock()
+        with self._database.transaction() as tx:
+            rows = tx.execute(
+                select(pages, spool.c.sealed)
+                .join(spool, spool.c.page_id == pages.c.page_id)
+                .where(_free(now), _meant(page_ids, now))
+                .order_by(pages.c.kept_at, pages.c.page_id)
+                .limit(limit)
+                .with_for_update(skip_locked=True, of=pages)
+            ).all()
+            tired = [row for row in rows if row.attempts >= MOST_ATTEMPTS]
+            for row in tired:
+                _end(tx, row.page_id, "quarantined", now, reason=Reason.CRASH)
+            taken = [row for row in rows if row.attempts < MOST_ATTEMPTS]
+            tx.execute(
+                update(pages)
+                .where(pages.c.page_id.in_([row.page_id for row in taken]))
+                .values(
+                    owner=owner,
+                    lease_until=now + timedelta(seconds=seconds),
+                    token=pages.c.token + 1,
+                    attempts=pages.c.attempts + 1,
+                )
+            )
+        if tired and not taken:
+            return self.lease(owner, seconds, limit, page_ids=page_ids)
+        return [_leased(row) for row in taken]
+
+    def renew(self, leased: LeasedPage, seconds: float) -> None:
+        """Hold the page longer. Raises Superseded when another examiner took it over."""
+        with self._database.transaction() as tx:
+            self._change(tx, leased, lease_until=self._clock() + timedelta(seconds=seconds))
+
+    def release(self, leased: LeasedPage) -> None:
+        """Give the page back unexamined; this lease does not count as an attempt. Raises Superseded."""
+        with self._database.transaction() as tx:
+            self._change(tx, leased, lease_until=None, owner=None, attempts=pages.c.attempts - 1)
+
+    def finish(
+        self, tx: Connection, leased: LeasedPage, verdict: Verdict, outcomes: Iterable[PartOutcome] = ()
+    ) -> None:
+        """End the page as examined, inside the caller's transaction: the payload goes, the counts stay.
+
+        Raises Superseded when another examiner took it over: then the caller's transaction must not happen.
+        """
+        self._change(
+            tx, leased, state="examined", verdict=verdict.value, ended_at=self._clock(), owner=None, lease_until=None
+        )
+        tx.execute(delete(spool).where(spool.c.page_id == leased.page_id))
+        _count_parts(tx, leased.page_id, outcomes)
+
+    def quarantine(
+        self, tx: Connection, leased: LeasedPage, reason: Reason, outcomes: Iterable[PartOutcome] = ()
+    ) -> None:
+        """End the page as quarantined, inside the caller's transaction; the payload stays for another try.
+
+        Raises Superseded when another examiner took it over.
+        """
+        self._change(tx, leased, owner=None)
+        _end(tx, leased.page_id, "quarantined", self._clock(), reason=reason)
+        _count_parts(tx, leased.page_id, outcomes)
+
+    def requeue(self, page_ids: Sequence[str]) -> int:
+        """Put quarantined pages back into the queue; return how many were."""
+        with self._database.transaction() as tx:
+            moved = 0
+            for some in batches(page_ids):
+                wanted = (pages.c.page_id.in_(some), pages.c.state == "quarantined")
+                moved += tx.execute(
+                    update(pages)
+                    .where(*wanted)
+                    .values(state="waiting", reason=None, ended_at=None, attempts=0, owner=None, lease_until=None)
+                ).rowcount
+                tx.execute(delete(part_counts).where(part_counts.c.page_id.in_(some)))
+            return moved
+
+    def quarantined(self) -> list[QuarantinedPage]:
+        """Return the quarantined pages, oldest first."""
+        columns = (pages.c.page_id, pages.c.site, pages.c.reason, pages.c.fetched_at, pages.c.ended_at)
+        with self._database.reading() as tx:
+            rows = tx.execute(
+                select(*columns, pages.c.attempts)
+                .where(pages.c.state == "quarantined")
+                .order_by(pages.c.ended_at, pages.c.page_id)
+            ).all()
+        return [
+            QuarantinedPage(row.page_id, row.site, Reason(row.reason), row.fetched_at, row.ended_at, row.attempts)
+            for row in rows
+        ]
+
+    def counts(self) -> PageCounts:
+        """Return how many pages are queued, leased, examined and quarantined."""
+        state = case(
+            (and_(pages.c.state == "waiting", pages.c.lease_until > self._clock()), "leased"), else_=pages.c.state
+        )
+        with self._database.reading() as tx:
+            found = {name: number for name, number in tx.execute(select(state, func.count()).group_by(state))}
+        return PageCounts(*(found.get(name, 0) for name in ("waiting", "leased", "examined", "quarantined")))
+
+    def coverage(self, since: datetime) -> list[Coverage]:
+        """Return per site what became of the pages kept since then; it balances, see `storage.coverage`."""
+        with self._database.reading() as tx:
+            return coverage_since(tx, since)
+
+    def _recipient(self) -> bytes:
+        if self._public_key is None:
+            self._public_key = FactStore(self._database).public_key()
+        if self._public_key is None:
+            raise StorageError(
+                "pages cannot be kept before a linkage key was used once: run `spillwatch enrol`, or any examination"
+            )
+        return self._public_key
+
+    @staticmethod
+    def _change(tx: Connection, leased: LeasedPage, **values: Any) -> None:  # noqa: ANN401
+        current = (
+            pages.c.page_id == leased.page_id,
+            pages.c.token == leased.token,
+            pages.c.state == "waiting",
+            pages.c.lease_until.is_not(None),
+        )
+        if tx.execute(update(pages).where(*current).values(**values)).rowcount != 1:
+            raise Superseded("another examiner took the page over: this one must not end it")
+
+
+def _free(now: datetime) -> Any:  # noqa: ANN401
+    return and_(pages.c.state == "waiting", or_(pages.c.lease_until.is_(None), pages.c.lease_until <= now))
+
+
+def _meant(page_ids: Sequence[str] | None, now: datetime) -> Any:  # noqa: ANN401
+    if page_ids is not None:
+        return pages.c.page_id.in_(page_ids)
+    return or_(pages.c.site != BY_HAND, pages.c.kept_at <= now - LEFT_TO_THE_PERSON)
+
+
+def _leased(row: Row[Any]) -> LeasedPage:
+    return LeasedPage(row.page_id, row.site, bytes(row.sealed), row.token + 1, row.attempts + 1, row.fetched_at)
+
+
+def _end(tx: Connection, page_id: str, state: str, now: datetime, reason: Reason) -> None:
+    tx.execute(
+        update(pages)
+        .where(pages.c.page_id == page_id)
+        .values(state=state, reason=reason.value, ended_at=now, owner=None, lease_until=None)
+    )
+
+
+def _count_parts(tx: Connection, page_id: str, outcomes: Iterable[PartOutcome]) -> None:
+    counted = Counter((outcome.state, outcome.reason.value if outcome.reason else "") for outcome in outcomes)
+    if counted:
+        rows = [
+            {"page_id": page_id, "state": state, "reason": reason, "parts": number}
+            for (state, reason), number in counted.items()
+        ]
+        tx.execute(insert(part_counts), rows)
