@@ -16,8 +16,8 @@ GRAMS: tuple[Grams, ...] = ()
 
 _AT = r"(?:@|\s?[(\[{<]\s?(?:at|@)\s?[)\]}>]\s?|\s(?:at|@)\s|#at#)"
 _DOT = r"(?:\.|\s?[(\[{<]\s?(?:dot|\.|点)\s?[)\]}>]\s?|\sdot\s|。)"
-_LOCAL = r"[a-z0-9_+%\-]+(?:(?:\.|\s?[(\[{]dot[)\]}]\s?|\sdot\s)[a-z0-9_+%\-]+){0,8}"
-_ADDRESS = re.compile(rf"(?<![a-z0-9.])({_LOCAL}){_AT}([a-z0-9\-]+(?:{_DOT}[a-z0-9\-]+){{1,5}})")
+_LOCAL = r"[a-z0-9_+%\-]{1,64}(?:(?:\.|\s?[(\[{]dot[)\]}]\s?|\sdot\s)[a-z0-9_+%\-]{1,64}){0,8}"
+_ADDRESS = re.compile(rf"(?<![a-z0-9.])({_LOCAL}){_AT}([a-z0-9\-]{{1,63}}(?:{_DOT}[a-z0-9\-]{{1,63}}){{1,5}})")
 _LABEL = re.compile(r"^(?:e-?mail|mail|email)(?=.{4})")
 
 SHOULD_MATCH = (

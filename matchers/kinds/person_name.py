@@ -41,7 +41,7 @@ _AFTER_SURNAME = re.compile(
 _CELL = re.compile(rf"(?<![{_HAN}])[{_HAN}](?:[ ·]?[{_HAN}]){{1,3}}(?![{_HAN}])")
 _MASKED = re.compile(rf"(?=((?!某)[{_HAN}])((?!某)[{_HAN}])??(?:[*〇x_?]{{1,6}}|某{{1,2}})((?!某)[{_HAN}])?)")
 _WORD = re.compile(r"[a-z\u00df-\u024f\u0370-\u03ff\u0400-\u04ff']+(?:-[a-z]+)*")
-_MASKED_WORD = re.compile(r"(?<![a-z])([a-z])[a-z]?[*#]+([a-z]?)(?![a-z])")
+_MASKED_WORD = re.compile(r"(?<![a-z])([a-z])[a-z]?[*#]{1,12}([a-z]?)(?![a-z])")
 _NOT_GIVEN = "女士小姐先生同学老师患者医生"
 _TITLES = frozenset(("mr", "mrs", "ms", "dr", "jr", "sr", "miss", "prof"))
 

@@ -19,7 +19,10 @@ ROLE = "primary"
 GRAMS: tuple[Grams, ...] = ()
 
 _MOBILE = re.compile(r"1[3-9]\d{9}")
-_MASKED = re.compile(r"(?<!\d)(\d{2,7})?[ \-]{0,2}[*#〇x]{2,}(?:[ \-]{0,2}[*#〇x]+)*[ \-]{0,2}(\d{4})(?![\da-z])")
+_HIDDEN = r"[*#〇x]"
+_MASKED = re.compile(
+    rf"(?:(?<!\d)(\d{{2,7}})[ \-]{{0,2}})?(?<!{_HIDDEN}){_HIDDEN}{{2,12}}(?:[ \-]{{1,2}}{_HIDDEN}{{1,8}}){{0,3}}[ \-]{{0,2}}(\d{{4}})(?![\da-z])"
+)
 
 SHOULD_MATCH = (
     ("15402200417", "电话：15402200417"),

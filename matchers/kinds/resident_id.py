@@ -23,7 +23,7 @@ _SHORT_DATE = r"\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 _WHOLE = re.compile(rf"\d{{6}}{_DATE}\d{{3}}[\dx]")
 _OLD = re.compile(rf"\d{{6}}{_SHORT_DATE}\d{{3}}")
 _ANYWHERE = re.compile(rf"(?=(\d{{6}}{_DATE}\d{{3}}))")
-_MASKED = re.compile(r"(?<!\d)(\d{1,14})[ ]?[*#〇x•]{2,}[ ]?(\d{0,3}[\dx])?(?![\da-z])")
+_MASKED = re.compile(r"(?<!\d)(\d{1,14})[ ]?[*#〇x•]{2,20}[ ]?(\d{0,3}[\dx])?(?![\da-z])")
 
 SHOULD_MATCH = (
     ("99990119800101123X", "身份证号99990119800101123x，女"),
