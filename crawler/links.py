@@ -45,8 +45,8 @@ class Link:
 _RESERVED = r"(?!(?:about|api|static|login|register|raw|download|favicon\.ico|robots\.txt|new|help|faq)\b)"
 
 RESOLVERS: tuple[Resolver, ...] = (
-    Resolver("pinnwand", ("bpa.st",), r"^/(?:show/|raw/)?" + _RESERVED + r"([A-Z0-9]{4,64})/?$", "/raw/{id}",
-             page_too=True, files=r'href="(/raw/[A-Z0-9]{4,64})"'),
+    Resolver("pinnwand", ("bpa.st",), r"^/(?:show/|raw/)?" + _RESERVED + r"([A-Z0-9]{2,64})/?$", "/raw/{id}",
+             page_too=True, files=r'href="(/raw/[A-Z0-9]{2,64})"'),
     Resolver("bepasty", (), r"^/([A-Za-z0-9]{8})(?:/|/\+[a-z]+)?$", "/{id}/+download"),
     Resolver("haste", ("hastebin.com", "hastebin.skyra.pw"),
              r"^/(?:raw/|share/)?" + _RESERVED + r"([A-Za-z0-9]{6,16})(?:\.\w{1,8})?$", "/raw/{id}"),

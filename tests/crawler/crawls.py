@@ -143,7 +143,9 @@ def _child(task: dict, store: Path, prelude: str) -> Outcome:
     store.mkdir(parents=True, exist_ok=True)
     (store / "task").write_bytes(pickle.dumps(task))
     (store / "result").unlink(missing_ok=True)
-    code = f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n{prelude}\nfrom tests.crawler.crawls import main; main()"
+    code = (
+        f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n{prelude}\nfrom tests.crawler.crawls import main; main()"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code, str(store)], capture_output=True, text=True, timeout=100, cwd=store
     )

@@ -241,7 +241,9 @@ def test_a_link_to_an_unlisted_paste_leads_there_once(tmp_path):
         paste = f"{server.root}/ABCD1234"
         post = statuses(1)[0] | {"content": f'<p>see <a href="{paste}">here</a> and {paste}</p>'}
         timeline(server, [post])
-        server.routes["/ABCD1234"] = Reply('<a href="/raw/ABCD1234">raw</a> <a href="/raw/EFGH5678">raw</a>', headers=HTML)
+        server.routes["/ABCD1234"] = Reply(
+            '<a href="/raw/ABCD1234">raw</a> <a href="/raw/EFGH5678">raw</a>', headers=HTML
+        )
         server.routes["/raw/ABCD1234"] = Reply("first file")
         server.routes["/raw/EFGH5678"] = Reply("second file")
         rules = network(server.host, link_hosts={"pinnwand": (server.host,)})
@@ -365,7 +367,18 @@ def stacked(layers):
         (Reply(stream=drip), Reason.TIMEOUT),
         (Reply(status=302, headers={"Location": "/x"}), Reason.LIMIT),
     ],
-    ids=["deflate bomb", "gzip bomb", "60 codings", "3 codings", "no gzip", "unknown", "big", "endless", "drip", "circle"],
+    ids=[
+        "deflate bomb",
+        "gzip bomb",
+        "60 codings",
+        "3 codings",
+        "no gzip",
+        "unknown",
+        "big",
+        "endless",
+        "drip",
+        "circle",
+    ],
 )
 def test_hostile_answers_end_with_a_reason(tmp_path, reply, reason):
     """Bombs, floods, drips and circles end soon, and the reason says what they were."""
@@ -402,7 +415,9 @@ def test_a_checked_page_comes_with_its_pictures(tmp_path):
     """`check` fetches the page's pictures and linked documents, and follows redirects into the evidence."""
     with Loopback() as server:
         server.routes["/go"] = Reply(status=301, headers={"Location": "/page"})
-        server.routes["/page"] = Reply('<img src="/a.png"><a href="list.xlsx">x</a><a href="/other">y</a>', headers=HTML)
+        server.routes["/page"] = Reply(
+            '<img src="/a.png"><a href="list.xlsx">x</a><a href="/other">y</a>', headers=HTML
+        )
         server.routes["/a.png"] = Reply(b"PNG", headers={"Content-Type": "image/png"})
         server.routes["/list.xlsx"] = Reply(b"PK", headers={"Content-Type": "application/vnd.ms-excel"})
         page = check(server.root + "/go", network(server.host), tmp_path).result.page
@@ -466,5 +481,3 @@ def test_the_user_agent_is_honest(tmp_path):
         scan(bepasty(server), network(server.host), tmp_path)
         agents = {asked.headers["user-agent"] for asked in server.asked}
         assert all(agent.startswith("Spillwatch/") and "+security@example.org" in agent for agent in agents)
-
-

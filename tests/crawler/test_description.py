@@ -1,0 +1,190 @@
+"""Descriptions are read strictly, and read recorded answers as they should."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from crawler import description
+from crawler.expressions import moment, values
+from crawler.fetcher import Answer
+from crawler.generic import GenericSpider, list_url, read_list
+from crawler.health import FetchFailed
+from crawler.interface import SiteSettings
+from model.errors import ConfigError
+from model.page import Reason
+
+SAMPLES = Path(__file__).resolve().parents[2] / ".." / "shared" / "samples"
+ROOT = "https://site.example.org"
+
+GOOD = {"kind": "json", "options": {"root": None}, "list": {"url": "{root}/l", "items": "[]", "id": "id"}}
+
+
+def write(folder, data, name="mine"):
+    """Write a description (JSON is YAML) and return its file."""
+    file = folder / f"{name}.yaml"
+    file.write_text(json.dumps(data), encoding="utf-8")
+    return file
+
+
+def answer(body, media_type="application/json", url=ROOT + "/list", **headers):
+    """Return an answer as the fetcher would."""
+    data = body if isinstance(body, bytes) else body.encode()
+    pairs = (("Content-Type", media_type), *headers.items())
+    return Answer(url=url, status=200, headers=pairs, body=data, exchanges=(), fetched_at=datetime.now(UTC))
+
+
+@pytest.mark.parametrize("name", description.names())
+def test_shipped_descriptions_can_be_read_and_built(name):
+    """Each shipped file is valid, says what it is about, and makes a spider once its options are given."""
+    read = description.load(name)
+    assert read.about
+    options = {key: ROOT for key, default in read.options.items() if default is None}
+    GenericSpider(SiteSettings(name="x", use=name, every=60.0, options=options), read)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"lst": {}}, ["unknown key lst", "'list'"]),
+        ({"list": GOOD["list"] | {"titel": "x"}}, ["list.titel", "'title'"]),
+        ({"raw": {"ulr": "x"}}, ["raw.ulr", "'url'"]),
+        ({"page": {"kind": "page", "parm": "p"}}, ["page.parm", "'param'"]),
+        ({"page": "offsett"}, ["page", "'offset'"]),
+        ({"kind": "jsn"}, ["kind", "'json'"]),
+        ({"cursor": "tim"}, ["cursor", "'time'"]),
+        ({"fail": [{"means": "blockd"}]}, ["means", "'blocked'"]),
+        ({"fail": [{"statsu": 403, "means": "blocked"}]}, ["statsu", "'status'"]),
+        ({"list": {"url": "x"}}, ["list.items"]),
+        ({"list": {"items": "[]", "id": "id"}}, ["list.url"]),
+    ],
+)
+def test_mistakes_are_named_with_file_key_and_nearest(tmp_path, change, words):
+    """An unknown key or word is an error that names the file, the key and the nearest known one."""
+    with pytest.raises(ConfigError) as error:
+        description.read(write(tmp_path, GOOD | change))
+    assert all(word in str(error.value) for word in ["mine.yaml", *words])
+
+
+def test_options_are_checked(tmp_path):
+    """A missing option and a misspelt one are errors that name the site."""
+    read = description.read(write(tmp_path, GOOD))
+    with pytest.raises(ConfigError, match="needs the option 'root'"):
+        GenericSpider(SiteSettings(name="x", use="mine", every=60.0), read)
+    with pytest.raises(ConfigError, match=r"sites\.x: unknown option 'rot'; did you mean 'root'"):
+        GenericSpider(SiteSettings(name="x", use="mine", every=60.0, options={"rot": ROOT}), read)
+
+
+def test_the_operators_description_goes_first(tmp_path):
+    """A file in the operator's folder replaces the shipped one of the same name."""
+    write(tmp_path, GOOD, "bepasty")
+    assert description.load("bepasty", tmp_path).items == "[]"
+    assert description.load("bepasty").items != "[]"
+    assert description.load("../bepasty", tmp_path) is None
+
+
+READS = [
+    # description, sample, media type, options, first id, words that some part holds
+    ("stikked", "stikked/api_recent.json", "application/json", {}, None, None),
+    ("opengist", "opengist/gists_public.json", "application/json", {}, "8622b297bce54b408e36d546cef8019d", b"LEAK-CANARY"),
+    ("gitlab_snippets", "gitlab/snippets_public.json", "application/json", {}, None, None),
+    ("discourse", "discourse/posts_latest.json", "application/json", {}, "15", b"holla"),
+    ("mastodon", "mastodon/tag_timeline.json", "application/json", {}, None, None),
+    ("lemmy", "lemmy/v3_post_list.json", "application/json", {}, "1", "正文".encode()),
+    ("misskey", "misskey/notes_local_timeline.json", "application/json", {}, "af1x2y3z4w", b"LEAK-CANARY"),
+    ("hn_algolia", "hn_algolia/search_by_date.json", "application/json", {}, None, None),
+    ("stackexchange", "stackexchange/questions.json", "application/json", {}, "1", b"LEAK-CANARY"),
+    ("codepad", "codepad/recent.html", "text/html", {}, None, None),
+    ("feed", "phpbb/feed.atom.xml", "application/atom+xml", {}, "https://forum.example/viewtopic.php?p=2#p2", b"LEAK-CANARY"),
+    ("feed", "reddit/new.rss.xml", "application/atom+xml", {}, None, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "sample", "media_type", "options", "first", "words"), READS)
+def test_recorded_answers_are_read(name, sample, media_type, options, first, words):
+    """Every entry of a recorded list has an id and an address; nothing is unreadable."""
+    file = SAMPLES / sample
+    if not file.exists():
+        pytest.skip("the shared samples are not here")
+    read = description.load(name)
+    listing = read_list(read, answer(file.read_bytes(), media_type), {"root": ROOT, "q": "x", **options}, ROOT)
+    assert listing.items
+    assert listing.unreadable == 0
+    assert all(item.item_id and item.url.startswith("http") for item in listing.items)
+    assert first is None or listing.items[0].item_id == first
+    assert words is None or any(words in part.data for part in listing.items[0].parts)
+    if "time" in read.fields:
+        assert all(item.published_at is not None for item in listing.items)
+
+
+@pytest.mark.parametrize("name", sorted({row[0] for row in READS}))
+@pytest.mark.parametrize("body", ["<html><p>new</p></html>", '{"data": {"nodes": []}}', "nothing"])
+def test_a_changed_layout_is_noticed(name, body):
+    """A page unlike the description is a change, never an empty list."""
+    read = description.load(name)
+    with pytest.raises(FetchFailed) as failure:
+        read_list(read, answer(body, "text/html"), {"root": ROOT, "q": "x"}, ROOT)
+    assert failure.value.reason is Reason.CHANGED
+
+
+def test_an_entry_without_an_id_is_counted(tmp_path):
+    """One unreadable entry among others is counted; if all are, the layout has changed."""
+    read = description.read(write(tmp_path, GOOD))
+    listing = read_list(read, answer('[{"id": 1}, {"no": 2}]'), {"root": ROOT}, ROOT)
+    assert (len(listing.items), listing.unreadable) == (1, 1)
+    with pytest.raises(FetchFailed):
+        read_list(read, answer('[{"no": 1}]'), {"root": ROOT}, ROOT)
+
+
+@pytest.mark.parametrize(
+    ("page", "headers", "expected"),
+    [
+        ({"kind": "page", "param": "p"}, {}, ROOT + "/l?x=1&p=2"),
+        ({"kind": "offset", "param": "o", "start": 0}, {}, ROOT + "/l?x=1&o=2"),
+        ({"kind": "token", "param": "t", "from": "[0].t"}, {}, ROOT + "/l?x=1&t=abc"),
+        ({"kind": "before_id", "param": "b", "from": "min"}, {}, ROOT + "/l?x=1&b=9"),
+        ({"kind": "before_id", "param": "b", "from": "max"}, {}, ROOT + "/l?x=1&b=10"),
+        ("link_header", {"Link": '<https://o.example.org/n?a=1,2>; rel="next", <x>; rel="prev"'}, "https://o.example.org/n?a=1,2"),
+        ("none", {}, None),
+    ],
+)  # fmt: skip
+def test_pagers(tmp_path, page, headers, expected):
+    """Each pager says where the list goes on; ids are compared as numbers."""
+    read = description.read(write(tmp_path, GOOD | {"page": page}))
+    listing = read_list(read, answer('[{"id": 10, "t": "abc"}, {"id": 9}]', **headers), {"root": ROOT}, ROOT + "/l?x=1")
+    assert listing.next == expected
+
+
+def test_addresses_wait_for_their_cursor():
+    """A parameter that holds only a cursor is left out until there is one; options are quoted."""
+    template = "{root}/a?q={q}&since={cursor}&at={cursor|epoch}"
+    assert list_url(template, {"root": ROOT, "q": "病历 x"}, None) == ROOT + "/a?q=%E7%97%85%E5%8E%86+x"
+    later = list_url(template, {"root": ROOT, "q": "x"}, "2026-11-20T00:00:00+00:00")
+    assert later == ROOT + "/a?q=x&since=2026-11-20T00%3A00%3A00%2B00%3A00&at=1795132800"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-20T10:00:00Z",
+        "Fri, 20 Nov 2026 10:00:00 GMT",
+        "1795168800",
+        "1795168800000",
+        "2026-11-20T18:00:00+08:00",
+    ],
+)
+def test_times_are_read_in_utc(text):
+    """ISO, mail and epoch times, with any offset, are one moment."""
+    assert moment(text) == datetime(2026, 11, 20, 10, tzinfo=UTC)
+
+
+def test_fields_fall_back_and_filter():
+    """`||` takes the first with a value; filters follow a bar; a bar in a regular expression stays."""
+    from parsel import Selector
+
+    item = Selector(text='<div><a href="/p/12?x">t <b>u</b></a><i class="z"> </i></div>')
+    assert values("i.z || a", item) == ["t u"]
+    assert values("a::attr(href)|re:/(?:p|q)/(\\d+)", item) == ["12"]
+    assert values("xpath://a/@href|strip", item) == ["/p/12?x"]
+    assert values('re:href="([^"]+)"', item) == ["/p/12?x"]
