@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from model.page import Page, Reason
-from model.scan import Validators as Validators
+from model.scan import Validators as Validators  # noqa: PLC0414  (re-exported: a site speaks of it)
 
 
 @dataclass(frozen=True, slots=True)

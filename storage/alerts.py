@@ -209,7 +209,7 @@ class AlertStore:
             _moved(tx, alert_id, status, by, at)
 
     @staticmethod
-    def _write(tx: Connection, alert_id: str, **values: Any) -> None:  # noqa: ANN401
+    def _write(tx: Connection, alert_id: str, **values: Any) -> None:
         if tx.execute(update(alerts).where(alerts.c.alert_id == alert_id).values(**values)).rowcount != 1:
             raise _unknown()
 

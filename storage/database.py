@@ -179,7 +179,7 @@ def _make_file(url: URL) -> None:
         ) from None
 
 
-def _prepare_sqlite(connection: Any, record: object) -> None:  # noqa: ANN401
+def _prepare_sqlite(connection: Any, record: object) -> None:
     connection.isolation_level = None  # BEGIN is ours to say, see _begin_sqlite
     cursor = connection.cursor()
     for pragma in (

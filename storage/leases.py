@@ -40,15 +40,15 @@ class Leases:
         """
         now = self._clock()
         with self._database.transaction() as tx:
-            row = {"name": name, "owner": owner, "epoch": 1, "expires_at": now + timedelta(seconds=seconds)}
-            if insert_new(tx, leases, row):
-                return Lease(name, owner, 1, row["expires_at"])
+            until = now + timedelta(seconds=seconds)
+            if insert_new(tx, leases, {"name": name, "owner": owner, "epoch": 1, "expires_at": until}):
+                return Lease(name, owner, 1, until)
             held = tx.execute(select(leases).where(leases.c.name == name).with_for_update()).one()
             if held.expires_at > now and held.owner != displacing:
                 return None
-            row["epoch"] = held.epoch + 1
+            row = {"owner": owner, "epoch": held.epoch + 1, "expires_at": until}
             tx.execute(update(leases).where(leases.c.name == name).values(**row))
-            return Lease(name, owner, held.epoch + 1, row["expires_at"])
+            return Lease(name, owner, held.epoch + 1, until)
 
     def holder(self, name: str) -> Lease | None:
         """Return the lease that is in force, or None."""

@@ -30,7 +30,7 @@ class Moment(TypeDecorator[datetime]):
             raise ValueError("a time without a zone cannot be stored: make it aware, in UTC")
         return value.astimezone(UTC)
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ANN401
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         """Return the stored time as an aware UTC datetime."""
         if value is None:
             return None

@@ -82,7 +82,7 @@ class Outbox:
             attempts = tx.execute(
                 select(outbox.c.attempts).where(outbox.c.message_id == message_id).with_for_update()
             ).scalar_one()
-            again = at + min(FIRST_PAUSE * 2 ** min(attempts, 10), LONGEST_PAUSE)
+            again: datetime = at + min(FIRST_PAUSE * 2 ** min(attempts, 10), LONGEST_PAUSE)
             tx.execute(
                 update(outbox)
                 .where(outbox.c.message_id == message_id, outbox.c.accepted_at.is_(None))

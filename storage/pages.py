@@ -198,7 +198,7 @@ class PageStore(ItemMemory):
             (and_(pages.c.state == "waiting", pages.c.lease_until > self._clock()), "leased"), else_=pages.c.state
         )
         with self._database.reading() as tx:
-            found = {name: number for name, number in tx.execute(select(state, func.count()).group_by(state))}
+            found = {row[0]: row[1] for row in tx.execute(select(state, func.count()).group_by(state))}
         return PageCounts(*(found.get(name, 0) for name in ("waiting", "leased", "examined", "quarantined")))
 
     def coverage(self, since: datetime) -> list[Coverage]:
@@ -216,7 +216,7 @@ class PageStore(ItemMemory):
         return self._public_key
 
     @staticmethod
-    def _change(tx: Connection, leased: LeasedPage, **values: Any) -> None:  # noqa: ANN401
+    def _change(tx: Connection, leased: LeasedPage, **values: Any) -> None:
         current = (
             pages.c.page_id == leased.page_id,
             pages.c.token == leased.token,
@@ -227,11 +227,11 @@ class PageStore(ItemMemory):
             raise Superseded("another examiner took the page over: this one must not end it")
 
 
-def _free(now: datetime) -> Any:  # noqa: ANN401
+def _free(now: datetime) -> Any:
     return and_(pages.c.state == "waiting", or_(pages.c.lease_until.is_(None), pages.c.lease_until <= now))
 
 
-def _meant(page_ids: Sequence[str] | None, now: datetime) -> Any:  # noqa: ANN401
+def _meant(page_ids: Sequence[str] | None, now: datetime) -> Any:
     if page_ids is not None:
         return pages.c.page_id.in_(page_ids)
     return or_(pages.c.site != BY_HAND, pages.c.kept_at <= now - LEFT_TO_THE_PERSON)

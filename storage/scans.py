@@ -101,7 +101,8 @@ class ScanStore:
     def first(self, site: str) -> datetime | None:
         """Return when the first scan of the site was claimed, or None."""
         with self._database.reading() as tx:
-            return tx.scalar(select(func.min(scans.c.claimed_at, type_=scans.c.claimed_at.type)).where(scans.c.site == site))
+            found: datetime | None = tx.scalar(select(func.min(scans.c.claimed_at)).where(scans.c.site == site))
+            return found
 
     def items_since(self, site: str, since: datetime) -> int:
         """Return how many new items the scans that ended since then fetched."""

@@ -75,8 +75,12 @@ items = Table(
     Column("reason", String(32)),
     Column("seen_at", Moment, nullable=False),
     PrimaryKeyConstraint("site", "item_digest"),
-    Index("items_given_up", "seen_at", sqlite_where=text("reason IS NOT NULL"),
-          postgresql_where=text("reason IS NOT NULL")),
+    Index(
+        "items_given_up",
+        "seen_at",
+        sqlite_where=text("reason IS NOT NULL"),
+        postgresql_where=text("reason IS NOT NULL"),
+    ),
     sqlite_with_rowid=False,
 )
 
@@ -96,10 +100,19 @@ pages = Table(
     Column("token", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
     CheckConstraint("state IN ('waiting', 'examined', 'quarantined')", name="pages_state"),
-    Index("pages_waiting", "kept_at", "page_id", sqlite_where=text("state = 'waiting'"),
-          postgresql_where=text("state = 'waiting'")),
-    Index("pages_quarantined", "ended_at", sqlite_where=text("state = 'quarantined'"),
-          postgresql_where=text("state = 'quarantined'")),
+    Index(
+        "pages_waiting",
+        "kept_at",
+        "page_id",
+        sqlite_where=text("state = 'waiting'"),
+        postgresql_where=text("state = 'waiting'"),
+    ),
+    Index(
+        "pages_quarantined",
+        "ended_at",
+        sqlite_where=text("state = 'quarantined'"),
+        postgresql_where=text("state = 'quarantined'"),
+    ),
     Index("pages_kept_at", "kept_at"),
 )
 
@@ -188,11 +201,17 @@ alerts = Table(
     Column("incident", String(64), nullable=False),
     Column("first_seen", Moment, nullable=False),
     Column("last_seen", Moment, nullable=False),
-    Index("alerts_open_record", "handle", unique=True, sqlite_where=text(NOT_CLOSED),
-          postgresql_where=text(NOT_CLOSED)),
-    Index("alerts_open_problem", "subject", "site", unique=True,
-          sqlite_where=text(f"{NOT_CLOSED} AND subject <> 'record'"),
-          postgresql_where=text(f"{NOT_CLOSED} AND subject <> 'record'")),
+    Index(
+        "alerts_open_record", "handle", unique=True, sqlite_where=text(NOT_CLOSED), postgresql_where=text(NOT_CLOSED)
+    ),
+    Index(
+        "alerts_open_problem",
+        "subject",
+        "site",
+        unique=True,
+        sqlite_where=text(f"{NOT_CLOSED} AND subject <> 'record'"),
+        postgresql_where=text(f"{NOT_CLOSED} AND subject <> 'record'"),
+    ),
     Index("alerts_last_seen", "last_seen"),
     Index("alerts_incident", "incident"),
 )
@@ -233,8 +252,9 @@ outbox = Table(
     Column("last_failure", String(64)),
     Column("accepted_at", Moment),
     UniqueConstraint("incident", "channel"),
-    Index("outbox_due", "due_at", sqlite_where=text("accepted_at IS NULL"),
-          postgresql_where=text("accepted_at IS NULL")),
+    Index(
+        "outbox_due", "due_at", sqlite_where=text("accepted_at IS NULL"), postgresql_where=text("accepted_at IS NULL")
+    ),
 )
 
 leases = Table(
