@@ -17,7 +17,9 @@ from app.secret import environment_without
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 
 
-def start(module: str, config: Config, *arguments: str, keyless: bool, piped: bool = False) -> "subprocess.Popen[bytes]":
+def start(
+    module: str, config: Config, *arguments: str, keyless: bool, piped: bool = False
+) -> "subprocess.Popen[bytes]":
     """Start `python -m MODULE CONFIG ARGUMENTS…`; its log goes to our standard error.
 
     `piped` connects its standard input and output to us.

@@ -54,7 +54,9 @@ def init(into: Annotated[Path, typer.Option(help="Folder for the three files.")]
 
     made = make(into)
     console.say(f"wrote {made.config}, {made.key} and {made.identity}")
-    console.say(f"keep a sealed copy of {made.key.name} elsewhere; move {made.identity.name} to the privacy officer's machine")
+    console.say(
+        f"keep a sealed copy of {made.key.name} elsewhere; move {made.identity.name} to the privacy officer's machine"
+    )
     console.say("next: fit config.yaml to your export and your sites, then: spillwatch doctor")
 
 
@@ -81,14 +83,18 @@ def enrol(
         console.complain(f"{file}: {refused}")
     if len(report.refused) > 100:
         console.complain(f"{file}: … and {len(report.refused) - 100} more rows refused")
-    console.say(f"added {report.added}, changed {report.changed}, unchanged {report.unchanged}, refused {len(report.refused)}")
+    console.say(
+        f"added {report.added}, changed {report.changed}, unchanged {report.unchanged}, refused {len(report.refused)}"
+    )
     console.say(f"{counts.records} records are watched for")
     raise typer.Exit(1 if report.refused else 0)
 
 
 @app.command()
 def erase(
-    refs: Annotated[list[str] | None, typer.Argument(help="Your references; without any, one per line on standard input.")] = None,
+    refs: Annotated[
+        list[str] | None, typer.Argument(help="Your references; without any, one per line on standard input.")
+    ] = None,
     config: ConfigPath = HERE,
 ) -> None:
     """Erase records by reference; no plaintext is needed. Exit code 1 if one was not enrolled."""

@@ -198,7 +198,11 @@ def _explain(error: pydantic.ValidationError, tree: CommentedMap, path: Path) ->
     location = [str(step) for step in first["loc"] if not str(step).startswith("function-")]
     line = _line(tree, location)
     where = f"{path}:{line}" if line else str(path)
-    what = "is missing" if first["type"] in ("missing", "missing_argument") else first["msg"][:1].lower() + first["msg"][1:]
+    what = (
+        "is missing"
+        if first["type"] in ("missing", "missing_argument")
+        else first["msg"][:1].lower() + first["msg"][1:]
+    )
     return f"{where}: {'.'.join(location)}: {what}"
 
 
@@ -216,7 +220,9 @@ def _line(tree: Any, location: list[str]) -> int | None:
 def _absolute(config: Config) -> Config:
     """Resolve the paths of every room against the folder of the file."""
     storage = dataclasses.replace(
-        config.storage, filter=config.resolve(config.storage.filter), url=_absolute_url(config.storage.url, config.path.parent)
+        config.storage,
+        filter=config.resolve(config.storage.filter),
+        url=_absolute_url(config.storage.url, config.path.parent),
     )
     evidence = dataclasses.replace(config.evidence, folder=config.resolve(config.evidence.folder))
     spool, email, network = config.alerts.spool, config.alerts.email, config.network

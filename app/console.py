@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Task as ProgressTask
-from rich.progress import ProgressColumn
 from rich.text import Text
 
 from crawler.interface import SiteSettings
@@ -42,7 +40,7 @@ def complain(line: str) -> None:
 
 def data(tree: Any) -> None:
     """Print JSON."""
-    print(json.dumps(tree, ensure_ascii=False, indent=2, default=str))  # noqa: T201
+    print(json.dumps(tree, ensure_ascii=False, indent=2, default=str))
 
 
 class _Rate(ProgressColumn):
@@ -66,10 +64,11 @@ def scan(report: ScanReport) -> None:
     """Print what one scan covered."""
     failed = ", ".join(f"{count} {reason}" for reason, count in sorted(report.failed.items())) or "none"
     state = report.state if report.reason is None else f"{report.state} ({report.reason})"
-    say(f"{report.site}: {state}; {report.listed} listed = {report.fetched} fetched + {report.known} known + failed: {failed}")
+    sum_of = f"{report.fetched} fetched + {report.known} known + failed: {failed}"
+    say(f"{report.site}: {state}; {report.listed} listed = {sum_of}")
 
 
-def checked(target: str, outcome: 'Checked', evidence: Path, *, as_json: bool) -> None:
+def checked(target: str, outcome: "Checked", evidence: Path, *, as_json: bool) -> None:
     """Print the verdict on one target."""
     if as_json:
         data(_checked_tree(outcome, evidence))
@@ -87,7 +86,7 @@ def checked(target: str, outcome: 'Checked', evidence: Path, *, as_json: bool) -
             say(f"  evidence: {evidence / page.evidence}")
 
 
-def _checked_tree(outcome: 'Checked', evidence: Path) -> dict[str, Any]:
+def _checked_tree(outcome: "Checked", evidence: Path) -> dict[str, Any]:
     pages = [
         {
             "page": page.page_id,
@@ -99,7 +98,8 @@ def _checked_tree(outcome: 'Checked', evidence: Path) -> dict[str, Any]:
                     "verdict": match.verdict,
                     "score": round(match.score, 4),
                     "elements": [
-                        {"kinds": list(element.kinds), "role": element.role, "form": element.form} for element in match.elements
+                        {"kinds": list(element.kinds), "role": element.role, "form": element.form}
+                        for element in match.elements
                     ],
                 }
                 for match in page.matches
@@ -162,7 +162,7 @@ def _alert_tree(found: Alert) -> dict[str, Any]:
     }
 
 
-def finding(found: 'Finding') -> None:
+def finding(found: "Finding") -> None:
     """Print one line of the doctor."""
     _out.print(MARKS[found.ok], end=" ")
     _out.print(f"{found.what}: {found.says}", markup=False)
@@ -173,7 +173,11 @@ def _local(moment: datetime) -> str:
 
 
 def sites(
-    configured: Mapping[str, SiteSettings], states: Mapping[str, SiteHealth | None], uses: Mapping[str, str], *, as_json: bool
+    configured: Mapping[str, SiteSettings],
+    states: Mapping[str, SiteHealth | None],
+    uses: Mapping[str, str],
+    *,
+    as_json: bool,
 ) -> None:
     """Print how each configured site stands, and what a site can use."""
     if as_json:

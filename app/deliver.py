@@ -29,7 +29,9 @@ def deliver_due(outbox: Outbox, channels: Mapping[str, Channel], now: datetime) 
             except DeliveryError as error:
                 failed += 1
                 again = outbox.failed(message.message_id, now, "not-accepted")
-                log.error("message not accepted", channel=message.channel, problem=str(error), again_at=again.isoformat())
+                log.error(
+                    "message not accepted", channel=message.channel, problem=str(error), again_at=again.isoformat()
+                )
             else:
                 accepted += 1
                 outbox.accepted(message.message_id, now)

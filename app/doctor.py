@@ -59,10 +59,14 @@ def _database(config: Config) -> Iterator[Finding]:
 
 def _evidence(config: Config) -> Finding:
     if not config.evidence.recipients:
-        return Finding("evidence", False, "evidence.recipients is empty: nobody could open it. Put an age public key there")
+        return Finding(
+            "evidence", False, "evidence.recipients is empty: nobody could open it. Put an age public key there"
+        )
     identity = config.path.parent / "evidence-identity.txt"
     if identity.exists():
-        advice = f"move {identity.name} to the privacy officer's machine: whoever takes this machine could open the evidence"
+        advice = (
+            f"move {identity.name} to the privacy officer's machine: whoever takes this machine could open the evidence"
+        )
         return Finding("evidence", None, advice)
     return Finding("evidence", True, f"sealed to {len(config.evidence.recipients)} public key(s)")
 
@@ -116,7 +120,9 @@ def _sites(config: Config) -> Iterator[Finding]:
     known = uses(config.network.descriptions)
     for site in config.sites.values():
         if site.use not in known:
-            yield Finding(f"site {site.name}", False, f"there is no description or spider {site.use!r}. Run: spillwatch sites")
+            yield Finding(
+                f"site {site.name}", False, f"there is no description or spider {site.use!r}. Run: spillwatch sites"
+            )
         elif site.expect is None:
             yield Finding(f"site {site.name}", None, "has no expect: its silence would not be noticed")
     if not config.network.contact:
@@ -130,4 +136,6 @@ def _disk(config: Config) -> Finding:
     usage = shutil.disk_usage(folder)
     share = usage.free / usage.total
     says = f"{usage.free / 1e9:.1f} GB free ({share:.0%}) for evidence"
-    return Finding("disk", share >= FREE_FLOOR, says if share >= FREE_FLOOR else f"{says}: make room, evidence needs it")
+    return Finding(
+        "disk", share >= FREE_FLOOR, says if share >= FREE_FLOOR else f"{says}: make room, evidence needs it"
+    )

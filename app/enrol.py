@@ -27,7 +27,7 @@ def enrol(
     rows: Iterable[Record | EnrolmentError],
     enroller: Enroller,
     store: RecordStore,
-    progress: Callable[[int], None] = lambda rows: None,
+    progress: Callable[[int], None] | None = None,
 ) -> EnrolmentReport:
     """Enrol rows in batches, each batch one transaction, and say what became of each row.
 
@@ -36,7 +36,8 @@ def enrol(
     report = EnrolmentReport()
     for batch in _batches(rows):
         _enrol_batch(batch, enroller, store, report)
-        progress(len(batch))
+        if progress is not None:
+            progress(len(batch))
     return report
 
 
@@ -80,9 +81,7 @@ def _enrol_batch(
     report.added += len(fingerprints)
 
 
-def _accepted(
-    batch: list[Record | EnrolmentError], enroller: Enroller, report: EnrolmentReport
-) -> dict[bytes, Record]:
+def _accepted(batch: list[Record | EnrolmentError], enroller: Enroller, report: EnrolmentReport) -> dict[bytes, Record]:
     """Return the readable rows by reference tag; the others go into the report."""
     records: dict[bytes, Record] = {}
     for row in batch:

@@ -50,9 +50,7 @@ def erase_expired(config: Config, stores: Stores) -> int:
     return len(due)
 
 
-def _until_changed(
-    examiner: Examiner, stores: Stores, version: int, stopping: threading.Event, *, once: bool
-) -> int:
+def _until_changed(examiner: Examiner, stores: Stores, version: int, stopping: threading.Event, *, once: bool) -> int:
     """Examine until the records change (the filter must be read anew), or the hour is over."""
     done, idle = 0, 0.0
     owner = f"examiner-{os.getpid()}"

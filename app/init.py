@@ -37,7 +37,9 @@ def init(folder: Path) -> Installation:
     empty = "recipients: []"
     filled = f'recipients: ["{identity.to_public()}"]'
     if template.count(empty) != 1:
-        raise ConfigError("the packaged config.yaml has no place for the evidence recipient: the installation is damaged")
+        raise ConfigError(
+            "the packaged config.yaml has no place for the evidence recipient: the installation is damaged"
+        )
     write_secret(made.key, LinkageKey.generate().text() + "\n")
     write_secret(made.identity, f"# opens the evidence: age -d -i {IDENTITY} content.age | tar x\n{identity}\n")
     made.config.write_text(template.replace(empty, filled), "utf-8")

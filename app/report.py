@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
-from storage.database import Transaction
 
 from alerts import triage
 from alerts.notice import notice_to_json
 from app.stores import Stores
 from model.alert import Subject
+from storage.database import Transaction
 
 log = structlog.get_logger(__name__)
 

@@ -1,13 +1,14 @@
 """An enrolment file → records: CSV as hospitals export it."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from model.errors import ConfigError, EnrolmentError
 from model.record import LinkageSchema, Record
 
 ENCODINGS = ("utf-8-sig", "gb18030")
+EXCESS = "\0excess"
 csv.field_size_limit(10_000_000)
 
 
@@ -21,7 +22,8 @@ def read_rows(path: Path, schema: LinkageSchema) -> Iterator[Record | EnrolmentE
     with path.open(encoding=encoding, newline="") as lines:
         sample = lines.read(65_536)
         lines.seek(0)
-        reader = csv.DictReader(lines, delimiter="\t" if sample.count("\t") > sample.count(",") else ",", strict=True)
+        delimiter = "\t" if sample.count("\t") > sample.count(",") else ","
+        reader = csv.DictReader(lines, restkey=EXCESS, delimiter=delimiter, strict=True)
         _check_columns(reader.fieldnames or (), schema, path)
         row = 0
         while True:
@@ -42,8 +44,8 @@ def count_rows(path: Path) -> int:
         return max(0, sum(1 for _ in csv.reader(lines)) - 1)
 
 
-def _record(fields: dict[str | None, str | None], row: int, schema: LinkageSchema) -> Record | EnrolmentError:
-    if None in fields:
+def _record(fields: Mapping[str, str | None], row: int, schema: LinkageSchema) -> Record | EnrolmentError:
+    if EXCESS in fields:
         return EnrolmentError(row, schema.ref, "the row has more fields than the header has columns")
     if any(value is None for value in fields.values()):
         return EnrolmentError(row, schema.ref, "the row has fewer fields than the header has columns")

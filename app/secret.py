@@ -20,7 +20,9 @@ def resolve(reference: str, folder: Path) -> str:
         return _from_file(folder / name)
     if scheme == "keyring" and "/" in name:
         return _from_keyring(*name.split("/", 1))
-    raise ConfigError("a secret must be a reference: env:NAME, file:PATH or keyring:SERVICE/USER; never the secret itself")
+    raise ConfigError(
+        "a secret must be a reference: env:NAME, file:PATH or keyring:SERVICE/USER; never the secret itself"
+    )
 
 
 def linkage_key(reference: str, folder: Path) -> LinkageKey:

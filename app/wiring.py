@@ -103,7 +103,9 @@ def open_examiner(config: Config, stores: Stores) -> Iterator[Examiner]:
     """Open everything an examination needs; the only place where key and crawled bytes meet."""
     key = read_key(config, stores)
     if not config.evidence.recipients:
-        raise ConfigError(f"{config.path}: evidence.recipients is empty: nobody could open it. Put an age public key there")
+        raise ConfigError(
+            f"{config.path}: evidence.recipients is empty: nobody could open it. Put an age public key there"
+        )
     sandbox = open_sandbox(config.decoding)
     try:
         yield Examiner(

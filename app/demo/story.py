@@ -153,7 +153,9 @@ def _tell_where(config: Config, found: Mapping[str, Alert], examined: int, secon
     letters = sorted(spool.folder.glob("*.eml")) if spool else []
     shown = next(iter(found.values()), None)
     here = config.path.parent
-    console.say(f"{len(config.sites)} sites scanned, {examined} pages examined, {len(found)} alerts, in {seconds:.0f} s.")
+    console.say(
+        f"{len(config.sites)} sites scanned, {examined} pages examined, {len(found)} alerts, in {seconds:.0f} s."
+    )
     console.say(f"E-mails    {len(letters)} in {spool.folder if spool else '-'} (open one: nothing in it leaks)")
     console.say(f"Evidence   {config.evidence.folder} (sealed; who holds {here / 'evidence-identity.txt'} opens it)")
     if shown is not None:
