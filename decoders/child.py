@@ -149,6 +149,7 @@ class Child:
                 passages.append(messages.passage_in(frame))
             elif kind == "outcome":
                 outcomes.append(messages.outcome_in(frame))
+                _log_error(frame[0].get("error"))
             elif kind == "done":
                 return
             else:
@@ -178,3 +179,9 @@ class Child:
         if -status in CLOCK_SIGNALS:
             return DecodeError(Reason.TIMEOUT, "a decoder process used up its time")
         return DecodeError(Reason.CRASH, f"a decoder process ended with status {status}")
+
+
+def _log_error(name: object) -> None:
+    """Log the class of an error that a decoder did not expect; never more, since the child may say anything."""
+    if isinstance(name, str) and name.isalpha() and name.isascii() and name.endswith(("Error", "Exception")):
+        log.warning("decoder failed", error=name[:40])

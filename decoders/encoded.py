@@ -123,11 +123,13 @@ UNDO: dict[str, Callable[[str, list[bytes]], str]] = {
 
 def believable(data: bytes) -> str | None:
     """Return the text in decoded bytes if it is text beyond reasonable doubt, else None."""
-    if not data:
+    short = len(data) < SHORT_TOKEN
+    # Most tokens of ordinary text are short numbers and words: told apart before any coding is tried.
+    if not data or (short and (data.isascii() or min(data) < 0x20)):
         return None
     likely = [text for text in readings(data) if READABLE.fullmatch(text)]
     best = max(likely, key=_everyday_share, default="")
-    if len(data) >= SHORT_TOKEN:
+    if not short:
         return best if best and _everyday_share(best) >= EVERYDAY else None
     return best if _everyday_share(best) == 1.0 and HAN.search(best) else None
 

@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Iterator
 from datetime import date, datetime
+from decimal import Decimal
 from html import unescape
 
 import python_calamine
@@ -108,7 +109,7 @@ def cell_text(value: object) -> str:
     if isinstance(value, float):
         if not value.is_integer():
             return repr(value)
-        return f"{int(value)}" if abs(value) < EXACT_DIGITS else f"{int(value)} ({value!r})"
+        return f"{int(value)}" if abs(value) < EXACT_DIGITS else f"{Decimal(repr(value)):f} ({value!r})"
     if isinstance(value, datetime):
         return value.isoformat(" ") if value.time() != datetime.min.time() else value.date().isoformat()
     return value.isoformat() if isinstance(value, date) else str(value)
