@@ -1,7 +1,7 @@
 """What a record's details hold, and how they rest: support under the record key, passages under the passage key.
 
-Support: short salted tags of weak values (12 bits of a name, 8 of a birth date), so that even who opens the details
-is left with hundreds of candidates. Passages: sequences of 16-bit tokens under the record's own salt; their key is
+Support: short salted tags of weak values (16 bits of a name, 8 of a birth date), so that even who opens the details
+is left with several candidates of each. Passages: sequences of 16-bit tokens under the record's own salt; their key is
 in the shingle postings alone, so a telephone number does not open a note.
 """
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from model.errors import KeyUnusable
 
-SUPPORT_BITS = {"name": 12, "birth_date": 8}
+SUPPORT_BITS = {"name": 16, "birth_date": 8}
 """Field → bits of its supporting tag; together at most 24 per record."""
 NONCE_BYTES = 12
 _HEAD = struct.Struct(">QB")

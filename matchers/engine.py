@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matchers import judging, passages
 from matchers.candidates import Sighted, Survey, survey
@@ -158,7 +159,8 @@ class Engine:
             by_page[owner[hit.passage]][hit.payload.handle].append(hit)
         first = np.cumsum([0, *(len(page) for page in pages)]).tolist()
         details = self._store.details([handle for found in by_page.values() for handle in found])
-        judge = judging.Judge(self._kernel, seen, self._settings)
+        template = _template(len(seen.compact), hits)
+        judge = judging.Judge(self._kernel, seen, self._settings, template)
         answers = []
         for number in range(len(pages)):
             matches = []
@@ -169,6 +171,16 @@ class Engine:
             matches.sort(key=lambda match: -match.score)
             answers.append(Examination(tuple(matches), number in capped))
         return answers
+
+
+def _template(length: int, hits: Sequence[Hit]) -> NDArray[np.bool_]:
+    """Mark the compact units in and around the shingles that many records share."""
+    change = np.zeros(length + 1, np.int64)
+    for start, end in {(hit.start, hit.end) for hit in hits if hit.field.startswith("note_") and hit.sharers >= COMMON}:
+        margin = (end - start) // 2
+        change[max(0, start - margin)] += 1
+        change[min(length, end + margin)] -= 1
+    return np.cumsum(change[:-1]) > 0
 
 
 def _capped(alive: Sequence[Sighted], owner: Sequence[int]) -> tuple[set[int], list[Sighted]]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matchers import passages
 from matchers.candidates import Survey, names_near
@@ -22,19 +23,33 @@ NEAR = 100
 """Characters around a hit in which supporting elements are looked for."""
 HAN_BITS, LATIN_BITS = 1.5, 0.5
 """Bits of one agreeing character of text."""
+HAN_RUN, LATIN_RUN = 3, 6
+"""Shortest run of agreeing tokens that counts."""
+UNLIKE = 0.4
+"""Similarity at which two texts on one subject agree by chance."""
 MOST_TEXT_BITS = 40.0
 NAME_SUPPORT_BITS = 8.0
-"""A name proved by a supporting tag of 12 bits among some candidates is worth no more."""
+"""A name proved by a supporting tag of 16 bits among some candidates is worth no more."""
+
+
+def _text_bits(excerpt: Agreement, width: int) -> float:
+    """Return the bits of an excerpt: its agreeing characters, less for what differs between them."""
+    rate = HAN_BITS if width == passages.TOKEN_UNITS else LATIN_BITS
+    likeness = max(0.0, (excerpt.similarity - UNLIKE) / (1 - UNLIKE))
+    return min(MOST_TEXT_BITS, rate * (excerpt.matched + width - 1) * likeness)
 
 
 class Judge:
     """Weighs the records seen on the pages of one batch."""
 
-    def __init__(self, kernel: Kernel, seen: Survey, settings: MatchingSettings) -> None:
-        """Take the batch."""
+    def __init__(
+        self, kernel: Kernel, seen: Survey, settings: MatchingSettings, template: NDArray[np.bool_]
+    ) -> None:
+        """Take the batch; `template` marks the compact units that stand in phrases of many records."""
         self._kernel = kernel
         self._seen = seen
         self._settings = settings
+        self._template = template
 
     def match(self, handle: bytes, hits: Sequence[Hit], sealed: bytes, first: int) -> Match | None:
         """Return the match of one record with one page whose first passage is number `first`, or None."""
@@ -67,8 +82,7 @@ class Judge:
                 if best is None:
                     continue
                 excerpt, start, end = best
-                rate = HAN_BITS if sequence.width == passages.TOKEN_UNITS else LATIN_BITS
-                bits = min(MOST_TEXT_BITS, rate * (excerpt.matched + sequence.width - 1) * excerpt.similarity)
+                bits = _text_bits(excerpt, sequence.width)
                 kind = by_code()[anchors[0].payload.kind]
                 found.append(
                     Evidence((kind,), "passage", "excerpt", excerpt.similarity, number, start, end, (bits,), "note")
@@ -85,6 +99,7 @@ class Judge:
         best, low_at = NOTHING, 0
         stream = self._seen.compact
         done = -1
+        shortest = HAN_RUN if sequence.width == passages.TOKEN_UNITS else LATIN_RUN
         for anchor in anchors[:64]:
             if anchor.start < done:
                 continue
@@ -92,7 +107,7 @@ class Judge:
             offset = anchor.payload.offset
             mine = sequence.tokens[max(0, offset - AROUND) : offset + AROUND].tolist()
             page = passages.tokens(self._kernel, stream.units[low:high], sequence.width, salt).tolist()
-            excerpt = agreement(mine, page)
+            excerpt = agreement(mine, page, shortest, self._template[low : low + len(page)].tolist())
             if excerpt.matched * excerpt.similarity > best.matched * best.similarity:
                 best, low_at = excerpt, low
                 done = low + excerpt.end

@@ -56,9 +56,7 @@ def winnowed(kernel: Kernel, stream: Folded, grams: Grams) -> tuple[NDArray[np.u
     tags, starts = shingles(kernel, stream, grams)
     if len(tags) == 0:
         return tags, starts
-    wanted = -(-2 * len(tags) // grams.most) - 1
-    window = min(max(grams.window, wanted), grams.widest, len(tags))
-    views = np.lib.stride_tricks.sliding_window_view(tags, window)
+    views = np.lib.stride_tricks.sliding_window_view(tags, min(grams.window, len(tags)))
     chosen = np.unique(views.argmin(axis=1) + np.arange(len(views)))
     tags, starts = tags[chosen], starts[chosen]
     _, first = np.unique(tags, return_index=True)

@@ -10,6 +10,8 @@ from matchers.score import score
 from model.match import Element, Match, Verdict
 
 WEIGHT_UNIT = 256.0
+SLIP = 0.7
+"""Share of its bits that a resident ID with a wrong check character keeps."""
 MOST_ELEMENTS = 40
 """Elements listed in one match, the weightiest first."""
 
@@ -56,6 +58,8 @@ def weigh(hits: Sequence[Hit]) -> list[Evidence]:
         if hit.field.startswith(("note_", "address_")):
             continue
         bits = hit.payload.weight / WEIGHT_UNIT
+        if hit.field == "resident_id" and hit.form == "typo":
+            bits *= SLIP
         kinds: tuple[str, ...] = (hit.kind,)
         amounts: tuple[float, ...] = (bits,)
         if hit.name_kind:
@@ -77,8 +81,8 @@ def total(evidence: Sequence[Evidence]) -> dict[str, float]:
     for kind, by_group in groups.items():
         pieces = sum(amount for group, amount in by_group.items() if group in ("phone_tail", "phone_head"))
         bits[kind] = max(*by_group.values(), min(24.0, pieces))
-    if bits.get("resident_id", 0.0) >= 30 or bits.get("national_id", 0.0) >= 30:
-        bits.pop("birth_date", None)
+    if any(each.group == "resident_id" for each in evidence):
+        bits.pop("birth_date", None)  # it is part of the number
     return bits
 
 

@@ -13,8 +13,8 @@ from matchers.kinds.kind import Found, Grams, Term
 CODE = 8
 ROLE = "supporting"
 GRAMS = (
-    Grams("address_han", 7, 4, 4, 10, han=True, digit=True, weight=8.0),
-    Grams("address_latin", 11, 5, 5, 10, han=False, digit=True, weight=8.0),
+    Grams("address_han", 7, 4, han=True, digit=True, weight=8.0),
+    Grams("address_latin", 11, 5, han=False, digit=True, weight=8.0),
 )
 
 SHOULD_MATCH = (

@@ -33,11 +33,10 @@ class Grams(NamedTuple):
     size: int
     """Characters of one shingle."""
     window: int
-    """Smallest winnowing window: one shingle of every `window` neighbours is kept."""
-    widest: int
-    """Largest winnowing window, for long texts: a verbatim run of `widest + size - 1` is always hit."""
-    most: int
-    """Shingles per record that are aimed at."""
+    """Winnowing window: of so many neighbours one is kept, so a verbatim run of `window + size - 1` is always hit.
+
+    The same for every text: only so do texts that share a phrase keep the same shingles of it, and templates show.
+    """
     han: bool
     """True: mostly Han characters; False: none."""
     digit: bool

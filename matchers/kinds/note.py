@@ -14,8 +14,8 @@ from matchers.kinds.kind import Found, Grams, Term
 CODE = 9
 ROLE = "primary"
 GRAMS = (
-    Grams("note_han", 8, 4, 12, 64, han=True, digit=False, weight=6.0),
-    Grams("note_latin", 16, 6, 36, 64, han=False, digit=False, weight=6.0),
+    Grams("note_han", 8, 9, han=True, digit=False, weight=6.0),
+    Grams("note_latin", 16, 20, han=False, digit=False, weight=6.0),
 )
 
 SHOULD_MATCH = (

@@ -1,8 +1,8 @@
 """The Chinese resident identity number: 18 characters (GB 11643-1999), formerly 15 digits.
 
 Six digits of area, eight of birth date, three of sequence, one check character. Rarity: about 3,000 areas × 36,500
-days × 1,000 sequence numbers ≈ 2^37 (the distribution is uneven, so 30 bits are counted). A right check digit on the
-page adds nothing to an exact agreement and its lack is no obstacle: OCR slips and old exports lose it.
+days × 1,000 sequence numbers ≈ 2^37 (the distribution is uneven, so 30 bits are counted). A wrong check digit on
+the page is a slip or another number: such an agreement weighs less, but with a name beside it still finds the record.
 """
 
 import re
@@ -71,7 +71,8 @@ def candidates(text: str, ocr: bool) -> Iterator[Found]:
         for match in _ANYWHERE.finditer(run.digits):
             start = match.start(1)
             end = min(start + 18, len(run.digits))
-            yield Found("resident_id", match.group(1), *run.span(start, end))
+            slip = len(run.digits) > start + 17 and run.digits[start + 17] != check_character(match.group(1))
+            yield Found("resident_id", match.group(1), *run.span(start, end), "typo" if slip else "exact")
         yield from _parts(run)
     for match in _MASKED.finditer(text):
         head, tail = match.group(1), match.group(2) or ""
