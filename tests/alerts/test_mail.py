@@ -31,10 +31,12 @@ PAYLOADS = [
 
 
 def lawful(notice: Notice = NOTICE, language: str = "en", sender: str = SENDER, to=TO):
+    """Return the composed message."""
     return compose(notice, sender=sender, to=to, language=language, now=NOW, zone=CHINA)
 
 
 def bodies(sent: bytes) -> str:
+    """Return text and HTML of the bytes."""
     read = message_from_bytes(sent, policy=policy.default)
     return "".join(read.get_body((kind,)).get_content() for kind in ("plain", "html"))
 

@@ -36,6 +36,7 @@ SEVERITIES = [
 
 
 def told(*matches, page_id=PAGE_ID, known=None):
+    """Triage one page with these matches."""
     return triage(
         page_id=page_id,
         site="paste-site",
@@ -48,6 +49,7 @@ def told(*matches, page_id=PAGE_ID, known=None):
 
 
 def after(alert: Alert, update) -> Alert:
+    """Return the alert as the database holds it after the update."""
     return replace(
         alert,
         kinds=update.kinds,
