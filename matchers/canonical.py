@@ -14,7 +14,8 @@ All steps are passes over arrays, linear in the text whatever it holds.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from itertools import pairwise
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,14 @@ __all__ = [
 VERSION: Final = 1
 """Version of the fold; a change of any answer needs a new number and enrolment anew."""
 
+T = TypeVar("T", bound=np.generic)
+
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_FOREIGN_FIRST: Final = np.uint16(0x370)
+_FOREIGN_SPAN: Final = 0x220
+"""Greek, Cyrillic and Armenian are U+0370 to U+058F."""
+_BATCH: Final = 1 << 17
+"""Characters folded at once in a batch of texts: the arrays stay in the processor's cache."""
 _INVISIBLE: Final = "\u200b"
 """Put in the place of what cannot be encoded or would look like a border: dropped, and the count stays right."""
 
@@ -82,13 +90,21 @@ def fold_many(texts: Sequence[str]) -> tuple[Folded, NDArray[np.int64]]:
     if not texts:
         return _fold(""), np.zeros(0, np.int64)
     parts = [_without_nul(text) for text in texts]
-    whole = _fold("\0".join(parts))
+    lengths = np.fromiter(map(len, parts), np.int64, len(parts)) + 1
+    group = np.cumsum(lengths) // _BATCH
+    borders = [0, *(np.flatnonzero(np.diff(group)) + 1).tolist(), len(parts)]
+    done = [
+        _fold("\0".join(parts[first:last]) + ("\0" if last < len(parts) else "")) for first, last in pairwise(borders)
+    ]
+    units = np.concatenate([folded.units for folded in done])
     starts = np.zeros(len(parts), np.int64)
-    starts[1:] = np.flatnonzero(whole.units == 0) + 1
-    first = np.zeros(len(parts), np.int32)
-    np.cumsum([len(part) + 1 for part in parts[:-1]], out=first[1:])
-    origin = whole.origin - np.repeat(first, np.diff(starts, append=len(whole)))
-    return Folded(whole.units, origin, whole.classes), starts
+    starts[1:] = np.flatnonzero(units == 0) + 1
+    sizes = np.diff(starts, append=len(units))
+    before = np.cumsum(lengths) - lengths
+    before -= np.repeat(before[borders[:-1]], np.diff(borders))
+    origin = np.concatenate([folded.origin for folded in done])
+    origin -= np.repeat(before.astype(np.int32), sizes)
+    return Folded(units, origin, np.concatenate([folded.classes for folded in done])), starts
 
 
 def without(folded: Folded, flags: int) -> Folded:
@@ -112,28 +128,72 @@ def _fold(text: str) -> Folded:
     except UnicodeEncodeError:
         return _fold(_SURROGATE.sub(_INVISIBLE, text))
     units = foldtables.first_plane().unit.take(raw)
-    origin = np.arange(len(raw), dtype=np.int32)
-    source: NDArray[np.intp] | None = None
-    paired = len(raw) != len(text)
-    upper = _fold_pairs(raw, units) if paired else None
-    if len(units) and units.max() >= foldtables.EXPAND:
-        units, source = _rewrite(raw, units, upper)
-    if upper is not None:
-        origin -= np.cumsum((raw & 0xFC00) == 0xDC00, dtype=np.int32)
-    if source is not None:
-        origin = origin.take(source)
     classes = foldtables.classes().take(units)
-    if paired:
-        lower = np.flatnonzero((units & 0xFC00) == 0xDC00)
-        classes[lower] = classes[lower - 1]
-    if ((units - np.uint16(0x370)) < 0x220).any():
-        _fold_lookalikes(raw if source is None else raw.take(source), units, classes)
-    return Folded(units, origin, classes)
+    origin = np.arange(len(raw), dtype=np.int32)
+    odd = np.flatnonzero(
+        (units >= foldtables.EXPAND) | ((units & 0xF800) == 0xD800) | ((units - _FOREIGN_FIRST) < _FOREIGN_SPAN)
+    )
+    if not len(odd):
+        return Folded(units, origin, classes)
+    if len(raw) != len(text):
+        origin -= np.cumsum((raw & 0xFC00) == 0xDC00, dtype=np.int32)
+    begins, ends = _pieces(raw, odd)
+    sizes = ends - begins
+    spots = np.repeat(begins - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
+    mended, source, flags = _fold_odd(raw.take(spots))
+    cuts = np.searchsorted(source, np.append(0, np.cumsum(sizes)))
+    pieces = list(zip(begins.tolist(), ends.tolist(), cuts[:-1].tolist(), cuts[1:].tolist(), strict=True))
+    return Folded(
+        _spliced(units, mended, pieces),
+        _spliced(origin, origin.take(spots.take(source)), pieces),
+        _spliced(classes, flags, pieces),
+    )
+
+
+def _pieces(raw: NDArray[np.uint16], odd: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return where the stretches between blanks begin and end (blank included) that hold something odd.
+
+    No rule looks beyond a blank, so that these alone take the slower way; one stretch when they are most of it.
+    """
+    blanks = np.flatnonzero((raw == 0x20) | (raw == 0x0A) | (raw == 0))
+    place = np.searchsorted(blanks, odd)
+    place = place[np.append(True, place[1:] != place[:-1])]
+    borders = np.concatenate([[-1], blanks, [len(raw) - 1]]) + 1
+    begins, ends = borders[place], borders[place + 1]
+    if len(place) * 256 > len(raw) or 2 * (ends - begins).sum() > len(raw):
+        return np.zeros(1, np.intp), np.full(1, len(raw), np.intp)
+    return begins, ends
+
+
+def _spliced(whole: NDArray[T], parts: NDArray[T], pieces: Sequence[tuple[int, int, int, int]]) -> NDArray[T]:
+    """Return `whole` with each stretch begin:end replaced by first:last of `parts`."""
+    out, done = [], 0
+    for begin, end, first, last in pieces:
+        out += [whole[done:begin], parts[first:last]]
+        done = end
+    return np.concatenate([*out, whole[done:]])
+
+
+def _fold_odd(raw: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], NDArray[np.intp], NDArray[np.uint8]]:
+    """Fold with pairs, dropped and growing characters and lookalikes: return units, their index in raw, classes."""
+    units = foldtables.first_plane().unit.take(raw)
+    source: NDArray[np.intp] = np.arange(len(raw))
+    upper = _fold_pairs(raw, units)
+    if units.max() >= foldtables.EXPAND:
+        units, source = _rewrite(raw, units, upper)
+    classes = foldtables.classes().take(units)
+    lower = np.flatnonzero((units & 0xFC00) == 0xDC00)
+    classes[lower] = classes[lower - 1]
+    if ((units - _FOREIGN_FIRST) < _FOREIGN_SPAN).any():
+        _fold_lookalikes(raw.take(source), units, classes)
+    return units, source, classes
 
 
 def _fold_pairs(raw: NDArray[np.uint16], units: NDArray[np.uint16]) -> NDArray[np.intp]:
     """Fold the surrogate pairs in place, expansions excepted; return where their upper units are."""
     upper = np.flatnonzero((raw & 0xFC00) == 0xD800)
+    if not len(upper):
+        return upper
     codes = _code_points(raw, upper)
     known = codes < foldtables.LAST_PLANES
     answers = np.full(len(codes), foldtables.ITSELF, np.uint16)
@@ -152,7 +212,7 @@ def _code_points(raw: NDArray[np.uint16], upper: NDArray[np.intp]) -> NDArray[np
 
 
 def _rewrite(
-    raw: NDArray[np.uint16], units: NDArray[np.uint16], upper: NDArray[np.intp] | None
+    raw: NDArray[np.uint16], units: NDArray[np.uint16], upper: NDArray[np.intp]
 ) -> tuple[NDArray[np.uint16], NDArray[np.intp]]:
     """Drop and expand: return the new units, and for each the index of the raw unit it came from."""
     growing = np.flatnonzero(units == foldtables.EXPAND)
@@ -171,12 +231,12 @@ def _rewrite(
 
 
 def _expansions(
-    raw: NDArray[np.uint16], growing: NDArray[np.intp], upper: NDArray[np.intp] | None
+    raw: NDArray[np.uint16], growing: NDArray[np.intp], upper: NDArray[np.intp]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint16]]:
     """Return where in the pool the answer of each growing unit starts, its length, and the pool."""
     table = foldtables.first_plane()
     start, count = table.start.take(raw[growing]).astype(np.intp), table.count.take(raw[growing]).astype(np.intp)
-    if upper is None:
+    if not len(upper):
         return start, count, table.pool
     table = foldtables.planes_beyond()
     pairs = np.flatnonzero((raw[growing] & 0xFC00) == 0xD800)

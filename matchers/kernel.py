@@ -20,6 +20,8 @@ BLOCK: Final = 16
 """Bytes of one AES block."""
 _BATCH: Final = 1 << 14
 """Windows encrypted at once: 256 KiB of blocks stay in the processor's cache."""
+_CROWDED: Final = 4
+"""Units per window up to which all windows of a stretch are copied first."""
 _BLOCK_TYPE: Final = np.dtype(np.complex128)
 """A type of 16 bytes that numpy copies as one thing, several times faster than two words; never computed with."""
 _LINE_FEED: Final = 0x0A
@@ -55,25 +57,20 @@ class Kernel:
         `lengths` is one number for all windows or one per window, at least 1. Windows of 1 to 64 units are what it
         is made for; longer ones cost in proportion. The tag depends on the field and the units alone.
         """
-        begins = np.asarray(starts, np.intp)
-        sizes = np.broadcast_to(np.asarray(lengths, np.intp), begins.shape)
-        if not len(begins):
+        sizes = np.broadcast_to(np.asarray(lengths), starts.shape)
+        if not len(starts):
             return np.zeros(0, np.uint64)
-        if sizes.min() < 1 or begins.min() < 0 or (begins + sizes).max() > len(units):
+        if sizes.min() < 1 or starts.min() < 0 or (starts + sizes).max() > len(units):
             raise ValueError("a window must hold at least one unit and lie within the units")
-        # 0 pads a block, so within a window it counts as a unit that canonical text cannot hold.
-        units = np.where(units == 0, np.uint16(0xFFFF), units) if not units.all() else units
+        if not units.all():  # 0 pads a block, so within a window it counts as a unit that canonical text cannot hold
+            units = np.where(units == 0, np.uint16(0xFFFF), units)
+        one = _padded(units.astype(np.uint8))
         wide = units > 0xFF
         if not wide.any():
-            return self._chained(field, "narrow", units.astype(np.uint8), begins, sizes)
+            return self._batches(field, one, None, None, starts, sizes)
         seen = np.zeros(len(units) + 1, np.int32)
         np.cumsum(wide, out=seen[1:])
-        is_wide = seen.take(begins + sizes) != seen.take(begins)
-        tags = np.empty(len(begins), np.uint64)
-        for width, chosen in (("narrow", np.flatnonzero(~is_wide)), ("wide", np.flatnonzero(is_wide))):
-            data = units.astype(np.uint8) if width == "narrow" else units
-            tags[chosen] = self._chained(field, width, data, begins[chosen], sizes[chosen])
-        return tags
+        return self._batches(field, one, _padded(units.view(np.uint8)), seen, starts, sizes)
 
     def tags_of(self, field: str, values: Sequence[str]) -> NDArray[np.uint64]:
         """Return the tag of each canonical string, the same as `tags` gives for its window."""
@@ -128,30 +125,43 @@ class Kernel:
             if chain is not None:
                 _words(data)[...] ^= _words(chain)
             chain = _encrypt(encryptor, data)
-        assert chain is not None  # noqa: S101  k >= 1 makes one block at least
+        assert chain is not None
         return _first_half(chain)
 
-    def _chained(
-        self, field: str, width: str, data: NDArray[np.uint8] | NDArray[np.uint16], starts: NDArray[np.intp],
-        lengths: NDArray[np.intp],
+    def _batches(
+        self, field: str, one: NDArray[np.uint8], two: NDArray[np.uint8] | None, seen: NDArray[np.int32] | None,
+        starts: NDArray[np.integer], lengths: NDArray[np.integer],
     ) -> NDArray[np.uint64]:  # fmt: skip
-        """Return the tags of windows of one width, grouped by their number of blocks, in batches."""
-        size = data.itemsize
-        padded = np.zeros(data.nbytes + BLOCK, np.uint8)
-        padded[: data.nbytes] = data.view(np.uint8)
+        """Return the tags of all windows, from the units in one and in two bytes and the count of wide ones before."""
         tags = np.empty(len(starts), np.uint64)
         for first in range(0, len(starts), _BATCH):
-            part = slice(first, first + _BATCH)
-            begins, extents = starts[part] * size, lengths[part] * size
-            blocks = (extents + (BLOCK - 1)) >> 4
-            if (blocks == blocks[0]).all():
-                tags[part] = self._group(field, width, padded, begins, extents, int(blocks[0]))
+            begins = starts[first : first + _BATCH].astype(np.intp, copy=False)
+            sizes = lengths[first : first + _BATCH].astype(np.intp, copy=False)
+            is_wide = None if seen is None else seen.take(begins + sizes) != seen.take(begins)
+            if two is None or is_wide is None or not is_wide.any():
+                tags[first : first + len(begins)] = self._chained(field, "narrow", one, begins, sizes)
                 continue
-            order = np.argsort(blocks, kind="stable")
-            borders = np.flatnonzero(np.diff(blocks[order])) + 1
-            for chosen in np.split(order, borders):
-                count = int(blocks[chosen[0]])
-                tags[first + chosen] = self._group(field, width, padded, begins[chosen], extents[chosen], count)
+            for width, data, size, chosen in (
+                ("narrow", one, 1, np.flatnonzero(~is_wide)), ("wide", two, 2, np.flatnonzero(is_wide))
+            ):  # fmt: skip
+                if len(chosen):
+                    tags[first + chosen] = self._chained(
+                        field, width, data, begins[chosen] * size, sizes[chosen] * size
+                    )
+        return tags
+
+    def _chained(
+        self, field: str, width: str, data: NDArray[np.uint8], begins: NDArray[np.intp], extents: NDArray[np.intp]
+    ) -> NDArray[np.uint64]:
+        """Return the tags of windows (in bytes) of one width, grouped by their number of blocks."""
+        blocks = (extents + (BLOCK - 1)) >> 4
+        if (blocks == blocks[0]).all():
+            return self._group(field, width, data, begins, extents, int(blocks[0]))
+        tags = np.empty(len(begins), np.uint64)
+        small = blocks.astype(np.uint16) if blocks.max() < 1 << 16 else blocks  # numpy sorts short integers by radix
+        order = np.argsort(small, kind="stable")
+        for chosen in np.split(order, np.flatnonzero(np.diff(blocks[order])) + 1):
+            tags[chosen] = self._group(field, width, data, begins[chosen], extents[chosen], int(blocks[chosen[0]]))
         return tags
 
     def _group(
@@ -161,15 +171,21 @@ class Kernel:
         """Return the tags of windows (in bytes) that all fill the same number of blocks."""
         encryptor = self._encryptor(field, width, blocks)
         windows = _windows(data, 1)
+        low, high = int(begins.min()), int(begins.max()) + 1
+        crowded = high - low <= _CROWDED * len(begins)
+        places = begins - low if crowded else begins
+        partial = bool((extents != BLOCK * blocks).any())
         chain: NDArray[np.complex128] | None = None
         for block in range(blocks):
-            part = windows[begins + BLOCK * block if block else begins]
-            if block == blocks - 1:
+            skip = BLOCK * block
+            # Copying every window of a stretch and taking from the copy beats taking from overlapping windows.
+            part = windows[low + skip : high + skip].copy().take(places) if crowded else windows[places + skip]
+            if partial and block == blocks - 1:
                 _words(part)[...] &= _KEEP.take(extents - BLOCK * block, axis=0)
             if chain is not None:
                 _words(part)[...] ^= _words(chain)
             chain = _encrypt(encryptor, part)
-        assert chain is not None  # noqa: S101  every window has one block at least
+        assert chain is not None
         return _first_half(chain)
 
     def _encryptor(self, field: str, width: str, blocks: int) -> CipherContext:
@@ -179,9 +195,14 @@ class Kernel:
         if found is None:
             info = f"spillwatch kernel 1\0{width}\0{blocks}\0{field}".encode()
             subkey = hashlib.blake2b(info, key=self._key, digest_size=16, person=b"spillwatch aes").digest()
-            found = Cipher(algorithms.AES(subkey), modes.ECB()).encryptor()  # noqa: S305  one block is one PRF call
+            found = Cipher(algorithms.AES(subkey), modes.ECB()).encryptor()
             self._encryptors[name] = found
         return found
+
+
+def _padded(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the bytes with a block of zeros behind, so that a block may be read at each of them."""
+    return np.append(data, np.zeros(BLOCK, np.uint8))
 
 
 def _windows(data: NDArray[np.uint8], step: int) -> NDArray[np.complex128]:
@@ -198,7 +219,7 @@ def _words(blocks: NDArray[np.complex128]) -> NDArray[np.uint64]:
 def _encrypt(encryptor: CipherContext, blocks: NDArray[np.complex128]) -> NDArray[np.complex128]:
     """Return the blocks encrypted one by one."""
     out = np.empty(len(blocks) + 1, _BLOCK_TYPE)
-    encryptor.update_into(blocks.view(np.uint8), out.view(np.uint8))
+    encryptor.update_into(blocks.view(np.uint8).data, out.view(np.uint8).data)
     return out[:-1]
 
 
