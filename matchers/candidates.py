@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from matchers import passages
 from matchers.canonical import Folded
 from matchers.conjunctions import ALONE, PARTNERS
-from matchers.kernel import Kernel
 from matchers.kinds import kinds, person_name
 from matchers.kinds.kind import Found
 from matchers.numerals import as_digits
@@ -61,9 +60,7 @@ class Survey:
     """Passages of which a part was left out."""
 
 
-def survey(
-    kernel: Kernel, folded: Folded, starts: NDArray[np.int64], flat: Sequence[Passage], window: int
-) -> Survey:
+def survey(folded: Folded, starts: NDArray[np.int64], flat: Sequence[Passage], window: int) -> Survey:
     """Return the candidates of a batch."""
     kept = np.flatnonzero((folded.classes & passages.COMPACT) | (folded.classes == 0))
     compact = Folded(folded.units[kept], folded.origin[kept], folded.classes[kept])
@@ -72,8 +69,7 @@ def survey(
     whole = one_per_unit(folded.units)
     texts = [whole[start:stop] for start, stop in zip(starts.tolist(), stops, strict=True)]
     seen = Survey(folded, starts, flat, texts, compact, kept, passage_of)
-    together: dict[str, list[tuple[list[Sighted], list[Sighted], NDArray[np.int64], NDArray[np.int64]]]]
-    together = defaultdict(list)
+    together: dict[str, list[Pairs]] = defaultdict(list)
     for number, text in enumerate(texts):
         _passage(seen, number, text, window, together)
     for name, parts in together.items():
@@ -94,7 +90,8 @@ def _passage(seen: Survey, number: int, text: str, window: int, together: dict[s
     base = int(seen.starts[number])
     ocr = seen.passages[number].ocr
     second = as_digits(text)
-    found = {each: None for view in (text, second) if view is not None for each in _values(view, ocr)}
+    views = (text,) if second is None else (text, second)
+    found = dict.fromkeys(each for view in views for each in _values(view, ocr))
     if len(found) > MOST_FOUND:
         seen.capped.add(number)
         found = dict(list(found.items())[:MOST_FOUND])

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 SEPARATORS = r"[ \t\n\-_.,/()\\|·:;'\"<>\[\]{}~+=]"
 _RUN = re.compile(rf"[0-9](?:{SEPARATORS}{{0,3}}[0-9])*(?:{SEPARATORS}{{0,1}}x(?![a-z0-9]))?")
-LONGEST = 6_000
-"""Digits of one run that are looked at; ordinary text has none so long."""
+PIECE, OVERLAP = 4_000, 60
+"""A run longer than `PIECE` digits is read in pieces that overlap by more than any number is long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,12 @@ def runs(text: str, fewest: int = 4) -> Iterator[Run]:
         at = [first + index for index, character in enumerate(piece) if character.isdigit() or character == "x"]
         if len(at) < fewest:
             continue
-        at = at[:LONGEST]
-        digits = "".join(text[index] for index in at)
-        groups = [0, *(i for i in range(1, len(at)) if at[i] != at[i - 1] + 1), len(at)]
-        yield Run(digits, tuple(at), tuple(groups), text[max(0, first - 3) : first].rstrip(" (").endswith("+"))
+        for begin in range(0, max(1, len(at) - OVERLAP), PIECE):
+            yield _run(text, at[begin : begin + PIECE + OVERLAP])
+
+
+def _run(text: str, at: list[int]) -> Run:
+    """Return the run of the digits at these places."""
+    digits = "".join(text[index] for index in at)
+    groups = [0, *(i for i in range(1, len(at)) if at[i] != at[i - 1] + 1), len(at)]
+    return Run(digits, tuple(at), tuple(groups), text[max(0, at[0] - 3) : at[0]].rstrip(" (").endswith("+"))

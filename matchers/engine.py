@@ -64,13 +64,23 @@ class Engine:
         owner = [number for number, page in enumerate(pages) for _ in page]
         if not flat:
             return [Examination((), False) for _ in pages]
-        folded, starts = fold_many([passage.text for passage in flat])
-        seen = survey(self._kernel, folded, starts, flat, self._settings.window)
-        shingles = self._shingles(seen)
-        alive = [*self._alone(seen), *self._together(seen), *shingles]
-        capped, kept = _capped(alive, owner)
+        seen = self._survey(flat)
+        capped, kept = _capped(self._alive(seen), owner)
         hits = self._look_up(kept)
         return self._judge(pages, owner, seen, hits, capped | {owner[number] for number in seen.capped})
+
+    def hits(self, passages: Sequence[Passage]) -> list[Hit]:
+        """Return every enrolled term that stands on a page, before anything is weighed: for tests and diagnosis."""
+        return self._look_up(self._alive(self._survey(passages)))
+
+    def _survey(self, flat: Sequence[Passage]) -> Survey:
+        """Return what may stand on the passages."""
+        folded, starts = fold_many([passage.text for passage in flat])
+        return survey(folded, starts, flat, self._settings.window)
+
+    def _alive(self, seen: Survey) -> list[Sighted]:
+        """Return everything that the filter lets through."""
+        return [*self._alone(seen), *self._together(seen), *self._shingles(seen)]
 
     def _alone(self, seen: Survey) -> list[Sighted]:
         """Return sighted values that the filter lets through."""

@@ -156,7 +156,8 @@ class Enroller:
         self._add_conjunctions(draft, terms)
         self._add_support(draft, terms)
         if not draft.wanted:
-            raise EnrolmentError(record.row, "", "nothing in this row can be searched for; it needs an identifier or a note")
+            nothing = "nothing in this row can be searched for; it needs an identifier or a note"
+            raise EnrolmentError(record.row, "", nothing)
         return draft
 
     def _add_alone(self, draft: _Draft, terms: Iterable[Term], element: int, kind: int) -> None:
@@ -268,7 +269,7 @@ def _column(name: str, kind_name: str, role: str) -> _Column:
     if kind_name == "ignore" or role == "ignore":
         return _Column(known["note"], "ignore")
     if kind_name not in known:
-        raise ConfigError(f"column {name!r}: there is no kind {kind_name!r}; it is one of {', '.join(known)}, or ignore")
+        raise ConfigError(f"column {name!r}: no kind {kind_name!r}; it is one of {', '.join(known)}, or ignore")
     kind = known[kind_name]
     if role == "primary" and kind.ROLE == "supporting":
         raise ConfigError(f"column {name!r}: {kind_name} is too common to be searched alone; make its role supporting")

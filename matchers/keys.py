@@ -55,7 +55,7 @@ class LinkageKey:
             return cls(bytes.fromhex(stripped))
         if not _BASE64.fullmatch(stripped):
             raise KeyUnusable(
-                f"the linkage key must be 43 characters of base64url or 64 hex digits, this has {len(stripped)} characters"
+                f"a linkage key has 43 characters of base64url or 64 hex digits, this has {len(stripped)} characters"
             )
         try:
             return cls(base64.urlsafe_b64decode(stripped.rstrip("=") + "="))

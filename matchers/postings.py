@@ -1,7 +1,8 @@
 """Label chains: how `y → postings` rests in a store without showing which postings share a value.
 
-label_c = HMAC-SHA256(y, "L" ‖ c)[:16] and sealed_c = nonce ‖ AES-256-GCM(HMAC-SHA256(y, "V" ‖ c), payload, aad = label_c) for
-c = 0, 1, 2 … Each repeated value takes the next link of its own chain, so all labels differ; reading a chain needs y.
+label_c = HMAC-SHA256(y, "L" ‖ c)[:16] and
+sealed_c = nonce ‖ AES-256-GCM(HMAC-SHA256(y, "V" ‖ c), payload, aad = label_c) for c = 0, 1, 2 …
+Each repeated value takes the next link of its own chain, so all labels differ; reading a chain needs y.
 The nonce is random because erasure writes a link again under the same key. Every payload has one size.
 After the labels of structured encryption (Cash et al., "Dynamic Searchable Encryption in Very-Large Databases", 2014).
 """

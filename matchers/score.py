@@ -13,18 +13,19 @@ PRIOR_BITS = 22.0
 SLOPE = 2.0
 """Bits per doubling of the odds: above 1, because agreements are less independent than the theory asks."""
 ALONE_CEILING = 0.75
-"""Best score of a household's evidence (telephone, address) or of a record number alone: worth a look, not a leak."""
-SHARED = frozenset(("phone", "address"))
-NEVER_ALONE = frozenset(("person_name", "address", "birth_date"))
+"""Best score of what a household shares (telephone, address, the birth date of twins) or of a record number alone:
+worth a look, not a leak."""
+SHARED = frozenset(("phone", "address", "birth_date"))
+NUMBERS = frozenset(("mrn",)), frozenset(("national_id",))
+NOTHING = frozenset(("person_name",)), frozenset(("address",)), frozenset(("birth_date",))
 
 
 def score(bits: Mapping[str, float]) -> float:
     """Return 0 … 1 from bits per kind."""
-    found = {kind for kind, amount in bits.items() if amount > 0}
-    if found <= NEVER_ALONE and found != {"person_name", "birth_date"} and found != {"person_name", "address"}:
+    found = frozenset(kind for kind, amount in bits.items() if amount > 0)
+    if not found or found in NOTHING:
         return 0.0
     total = float(sum(bits.values()))
     result: float = 1.0 / (1.0 + 2.0 ** ((PRIOR_BITS - total) / SLOPE))
-    if found <= SHARED or found == {"mrn"} or found == {"national_id"} and total < 30:
-        return min(result, ALONE_CEILING)
-    return result
+    shared = found <= SHARED or (found in NUMBERS and total < PRIOR_BITS + 8)
+    return min(result, ALONE_CEILING) if shared else result

@@ -17,7 +17,7 @@ GRAMS: tuple[Grams, ...] = ()
 
 _MONTHS = {
     name: number + 1
-    for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split())
+    for number, name in enumerate(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"))
 }
 _MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}"
 _GAP = r"[ \t]{0,2}"
@@ -25,8 +25,9 @@ _MARK = rf"(?:{_GAP}[-/.,_|]{_GAP}|[ ])"
 _YEAR_FIRST = re.compile(rf"(?<!\d)((?:1[89]|20)\d\d){_MARK}(\d{{1,2}}){_MARK}(\d{{1,2}})(?!\d)")
 _HAN = re.compile(rf"(?<!\d)((?:1[89]|20)?\d\d){_GAP}年{_GAP}(\d{{1,2}}){_GAP}月{_GAP}(\d{{1,2}})")
 _YEAR_LAST = re.compile(rf"(?<!\d)(\d{{1,2}}){_MARK}(\d{{1,2}}){_MARK}((?:1[89]|20)?\d\d)(?!\d)")
-_DAY_MONTH = re.compile(rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th)?[ ,.\-/]*(?:of )?{_MONTH}[ ,.\-/']*((?:1[89]|20)?\d\d)(?!\d)")
-_MONTH_DAY = re.compile(rf"(?<![a-z]){_MONTH}[ ,.\-/]*(\d{{1,2}})(?:st|nd|rd|th)?[ ,.\-/']+((?:1[89]|20)?\d\d)(?!\d)")
+_ORDINAL = r"(\d{1,2})(?:st|nd|rd|th)?"
+_DAY_MONTH = re.compile(rf"(?<!\d){_ORDINAL}[ ,.\-/]*(?:of )?{_MONTH}[ ,.\-/']*((?:1[89]|20)?\d\d)(?!\d)")
+_MONTH_DAY = re.compile(rf"(?<![a-z]){_MONTH}[ ,.\-/]*{_ORDINAL}[ ,.\-/']+((?:1[89]|20)?\d\d)(?!\d)")
 _YEAR_MONTH = re.compile(rf"(?<!\d)((?:1[89]|20)\d\d)[ ,.\-/]*{_MONTH}[ ,.\-/]*(\d{{1,2}})(?!\d)")
 _COMPACT = re.compile(r"(?=((?:18|19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])))")
 

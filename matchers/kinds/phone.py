@@ -21,7 +21,8 @@ GRAMS: tuple[Grams, ...] = ()
 _MOBILE = re.compile(r"1[3-9]\d{9}")
 _HIDDEN = r"[*#〇x]"
 _MASKED = re.compile(
-    rf"(?:(?<!\d)(\d{{2,7}})[ \-]{{0,2}})?(?<!{_HIDDEN}){_HIDDEN}{{2,12}}(?:[ \-]{{1,2}}{_HIDDEN}{{1,8}}){{0,3}}[ \-]{{0,2}}(\d{{4}})(?![\da-z])"
+    rf"(?:(?<!\d)(\d{{2,7}})[ \-]{{0,2}})?(?<!{_HIDDEN}){_HIDDEN}{{2,12}}"
+    rf"(?:[ \-]{{1,2}}{_HIDDEN}{{1,8}}){{0,3}}[ \-]{{0,2}}(\d{{4}})(?![\da-z])"
 )
 
 SHOULD_MATCH = (
@@ -62,7 +63,8 @@ def terms(canonical: str) -> tuple[Term, ...]:
     tail = Term("phone_tail", canonical[-4:], 13.0)
     if len(canonical) < 8:
         return whole, tail
-    return whole, tail, Term("phone_mask", canonical[:3] + canonical[-4:], 16.5), Term("phone_head", canonical[:-4], 15.0)
+    ends = Term("phone_mask", canonical[:3] + canonical[-4:], 16.5)
+    return whole, tail, ends, Term("phone_head", canonical[:-4], 15.0)
 
 
 def candidates(text: str, ocr: bool) -> Iterator[Found]:

@@ -50,7 +50,7 @@ def canonicalise(value: str) -> str:
 
 def check_character(seventeen: str) -> str:
     """Return the check character that belongs to 17 digits."""
-    return str(ric.calc_check_digit(seventeen)).lower()
+    return str(ric.calc_check_digit(seventeen + "0")).lower()  # it ignores the last character
 
 
 def terms(canonical: str) -> tuple[Term, ...]:

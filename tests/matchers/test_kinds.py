@@ -18,7 +18,8 @@ def _found(kind: Kind, value: str, text: str) -> bool:
     """Return whether the page yields a term of the value: the whole one if the value is searched alone."""
     wanted = {(term.field, term.value) for term in kind.terms(kind.canonicalise(value))}
     folded = canonical(text)
-    return any((found.field, found.value) in wanted for each in kinds().values() for found in each.candidates(folded, False))
+    found = [found for each in kinds().values() for found in each.candidates(folded, False)]
+    return any((each.field, each.value) in wanted for each in found)
 
 
 @pytest.mark.parametrize(("name", "value", "text", "expected"), CASES)
