@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pyrage  # type: ignore[import-untyped]
+import pyrage
 
 from alerts.evidence.canonical import canonical_json, sha256
 from model.errors import EvidenceError

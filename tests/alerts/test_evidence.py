@@ -102,6 +102,19 @@ def test_sha256sum_verifies_the_folder(tmp_path):
     assert subprocess.run(["sha256sum", "-c", "--strict", "SHA256SUMS"], cwd=folder, check=False).returncode != 0
 
 
+@pytest.mark.parametrize("name", ["content.age", "manifest.json", "custody.json", "README.txt", "SHA256SUMS"])
+def test_a_flipped_bit_in_each_file_is_found(tmp_path, name):
+    """Sixty flips spread over a file are all found, the case of a hex digit among them."""
+    folder = take(tmp_path).folder
+    clean = (folder / name).read_bytes()
+    places = [(at * len(clean) // 60, bit) for at in range(60) for bit in (at % 8, 5)]
+    for at, bit in places:
+        flipped = bytearray(clean)
+        flipped[at] ^= 1 << bit
+        (folder / name).write_bytes(flipped)
+        assert not verify(folder).ok, (at, bit)
+
+
 @pytest.mark.slow
 def test_every_flipped_bit_is_found(tmp_path):
     """Ten thousand random single-bit flips over all files of the folder: all are found."""
