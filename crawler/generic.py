@@ -37,7 +37,7 @@ class GenericSpider(SiteSpider):
         root = self.settings.get("root") or ""
         self.roots = tuple(str(entry).rstrip("/") for entry in (root if isinstance(root, list) else [root]))
 
-    async def streams(self, fetcher: Fetcher) -> AsyncIterator[Stream]:  # noqa: ARG002 - the interface's
+    async def streams(self, fetcher: Fetcher) -> AsyncIterator[Stream]:
         """Yield one list per instance."""
         for root in self.roots:
             yield Stream(
@@ -255,7 +255,7 @@ def _read_text(description: Description, answer: Answer) -> tuple[list[Any], str
     return found, text
 
 
-def _read_feed(description: Description, answer: Answer) -> tuple[list[Any], Any]:  # noqa: ARG001 - one of four readers
+def _read_feed(description: Description, answer: Answer) -> tuple[list[Any], Any]:
     """Return the entries of an RSS or Atom feed. Sanitising is off: what it would drop may be the leak."""
     if re.search(rb"<!ENTITY", answer.body[:20_000]):
         raise FetchFailed(Reason.BOMB, "a feed that declares entities")

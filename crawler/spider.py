@@ -91,6 +91,6 @@ class SiteSpider(ABC):
     ) -> Listing:
         """Return one page of a list; `place` is the stream's start or the `next` of the page before."""
 
-    async def capture(self, fetcher: Fetcher, item: Item, listing: Listing) -> Capture:  # noqa: ARG002 - for subclasses
+    async def capture(self, fetcher: Fetcher, item: Item, listing: Listing) -> Capture:
         """Return what the item is; by default what the list gave, with the list as evidence."""
         return Capture(parts=item.parts, exchanges=listing.answer.exchanges, attachments=item.attachments)

@@ -57,7 +57,7 @@ class AtprotoPds(SiteSpider):
         fetcher: Fetcher,
         stream: Stream,
         place: str,
-        cursor: str | None,  # noqa: ARG002 - the server pages newest first; the scan stops where it was
+        cursor: str | None,
         validators: Validators | None,
     ) -> Listing:
         """Return one page of an account's posts."""

@@ -42,6 +42,7 @@ class Loopback:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 with outer.lock:
@@ -53,7 +54,7 @@ class Loopback:
                     with outer.lock:
                         outer.parallel -= 1
 
-            do_POST = do_GET
+            do_POST = do_GET  # noqa: N815 - the library's name
 
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -87,7 +87,8 @@ def test_the_operators_description_goes_first(tmp_path):
 READS = [
     # description, sample, media type, options, first id, words that some part holds
     ("stikked", "stikked/api_recent.json", "application/json", {}, None, None),
-    ("opengist", "opengist/gists_public.json", "application/json", {}, "8622b297bce54b408e36d546cef8019d", b"LEAK-CANARY"),
+    ("opengist", "opengist/gists_public.json", "application/json", {},
+     "8622b297bce54b408e36d546cef8019d", b"LEAK-CANARY"),
     ("gitlab_snippets", "gitlab/snippets_public.json", "application/json", {}, None, None),
     ("discourse", "discourse/posts_latest.json", "application/json", {}, "15", b"holla"),
     ("mastodon", "mastodon/tag_timeline.json", "application/json", {}, None, None),
@@ -96,7 +97,8 @@ READS = [
     ("hn_algolia", "hn_algolia/search_by_date.json", "application/json", {}, None, None),
     ("stackexchange", "stackexchange/questions.json", "application/json", {}, "1", b"LEAK-CANARY"),
     ("codepad", "codepad/recent.html", "text/html", {}, None, None),
-    ("feed", "phpbb/feed.atom.xml", "application/atom+xml", {}, "https://forum.example/viewtopic.php?p=2#p2", b"LEAK-CANARY"),
+    ("feed", "phpbb/feed.atom.xml", "application/atom+xml", {},
+     "https://forum.example/viewtopic.php?p=2#p2", b"LEAK-CANARY"),
     ("feed", "reddit/new.rss.xml", "application/atom+xml", {}, None, None),
 ]  # fmt: skip
 

@@ -7,6 +7,8 @@ import pytest
 from crawler.interface import SiteSettings
 from tests.crawler.crawls import check, network, scan, site
 
+pytestmark = pytest.mark.server
+
 
 def host(server):
     """Return host:port of a server."""
