@@ -55,7 +55,8 @@ def _record(fields: Mapping[str, str | None], row: int, schema: LinkageSchema) -
     values = {
         str(name): str(value).strip()
         for name, value in fields.items()
-        if name in schema.columns and schema.columns[name].kind != "ignore" and str(value).strip()
+        if name in schema.columns and "ignore" not in (schema.columns[name].kind, schema.columns[name].role)
+        if str(value).strip()
     }
     if not values:
         return EnrolmentError(row, schema.ref, "no column to be fingerprinted has a value")

@@ -15,7 +15,8 @@ BATCH = 500
 def insert_new(tx: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert the row unless it collides with a unique constraint; tell whether it was inserted."""
     insert = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
-    return tx.execute(insert.values(**row).on_conflict_do_nothing()).rowcount == 1
+    told = insert.values(**row).on_conflict_do_nothing().returning(*table.primary_key)
+    return tx.execute(told).first() is not None
 
 
 def put(tx: Connection, table: Table, key: Mapping[str, Any], row: Mapping[str, Any]) -> None:
