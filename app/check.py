@@ -6,7 +6,6 @@ never stands in a process list. Run as `python -m app.check CONFIG`, this module
 
 import json
 import mimetypes
-import os
 import secrets
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app import child, logs
+from app import child, logs, owner
 from app.config import Config, read_config
 from app.examine import LEASE_SECONDS, Examined, Examiner
 from app.stores import Stores
@@ -88,14 +87,14 @@ def keep_file(target: str, stores: Stores) -> str:
 
 
 def _examine(page_ids: Sequence[str], stores: Stores, examiner: Examiner) -> tuple[Examined, ...]:
-    owner = f"check-{os.getpid()}"
-    leased = stores.pages.lease(owner, LEASE_SECONDS, len(page_ids), page_ids=page_ids) if page_ids else []
+    leased = stores.pages.lease(owner.me(), LEASE_SECONDS, len(page_ids), page_ids=page_ids) if page_ids else []
     return tuple(examiner.examine(page) for page in leased)
 
 
 def main() -> None:
     """Be the fetching child: the address on standard input, page ids and reasons as JSON on standard output."""
     child.end_with_parent()
+    child.leave_no_core()
     config = read_config(Path(sys.argv[1]))
     logs.configure(config.logging)
     url = sys.stdin.read().strip()

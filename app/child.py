@@ -15,6 +15,8 @@ from app.config import Config
 from app.secret import environment_without
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
+PARENT = "SPILLWATCH_PARENT"
+"""Environment variable that tells a child who started it: an orphan's parent need not be process 1."""
 
 
 def start(
@@ -28,7 +30,7 @@ def start(
     hidden = (config.linkage_key, email.password if email else None) if keyless else ()
     return subprocess.Popen(
         [sys.executable, "-m", module, str(config.path), *arguments],
-        env=environment_without(*hidden) | {"PYTHONUNBUFFERED": "1"},
+        env=environment_without(*hidden) | {"PYTHONUNBUFFERED": "1", PARENT: str(os.getpid())},
         stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
         stdout=subprocess.PIPE if piped else subprocess.DEVNULL,
         cwd=Path("/") if _installed() else Path(__file__).parents[1],
@@ -50,12 +52,12 @@ def end_with_parent() -> None:
     """Ask the kernel to end this process when its parent dies, however it dies (Linux; elsewhere nothing happens)."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() == 1:
+        if os.getppid() != int(os.environ.get(PARENT, os.getppid())):
             sys.exit("the parent ended before this process could follow it")
 
 
 def leave_no_core() -> None:
-    """Forbid core dumps and reading this process's memory from outside: it holds the key."""
+    """Forbid core dumps and reading this process's memory from outside: it holds the key, records or pages."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0)

@@ -3,7 +3,6 @@
 import getpass
 import os
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from app import console, logs
+from app import child, console, logs, owner
 from app.config import Config, read_config
 from app.stores import Stores
 from model.errors import SpillwatchError
@@ -39,6 +38,7 @@ EXIT = {"nothing found": 0, "leak": 1, "suspicious": 1, "could not read": 2}
 
 def main() -> None:
     """Run the command line; an error that was foreseen is one line and exit code 2."""
+    child.leave_no_core()
     logs.configure()
     try:
         app()
@@ -353,7 +353,7 @@ def _open(path: Path) -> tuple[Config, AbstractContextManager[Stores]]:
 @contextmanager
 def _alone(stores: Stores, what: str) -> Iterator[None]:
     """Hold the lease of this name meanwhile: two enrolments at once would get in each other's way."""
-    lease = stores.leases.acquire(what, f"{socket.gethostname()}-{os.getpid()}", 3600.0)
+    lease = owner.take(stores.leases, what, 3600.0)
     if lease is None:
         raise SpillwatchError(f"another {what} is running on this database; wait for it to end")
     try:

@@ -1,16 +1,15 @@
 """WATCH: the alarm clock, the children and the outbox. Holds no linkage key and reads no page.
 
 APScheduler only rings: what is due, leased and done stands in the database. One daemon works on a database; a second
-one stands by until the first has been gone for a minute.
+one stands by until the first has ended, is seen to be dead, or (on another machine) has been silent for a minute.
 """
 
-import os
-import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -18,7 +17,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor as SchedulerPool
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from app import child
+from app import child, owner
 from app.config import Config
 from app.deliver import deliver_due
 from app.report import report_problem
@@ -34,6 +33,7 @@ from storage.leases import Lease
 LEASE = "daemon"
 LEASE_SECONDS = 60.0
 SCANS_AT_ONCE = 4
+POLL = 0.1
 RESTARTS_BEFORE_ALARM = 3
 RESTART_WINDOW = 600.0
 log = structlog.get_logger(__name__)
@@ -80,23 +80,52 @@ class Daemon:
             raise SpillwatchError("a daemon works on this database: stop it first, or leave the work to it")
         reports = []
         try:
-            with ThreadPoolExecutor(SCANS_AT_ONCE) as pool:
+            with self._renewing(), ThreadPoolExecutor(SCANS_AT_ONCE) as pool:
                 for report in pool.map(lambda site: self._scan(site, now()), sites):
                     reports.append(report)
                     if told is not None:
                         told(report)
-            examiner = child.start("app.examiner", self._config, "--once", keyless=False)
-            try:
-                code = examiner.wait()
-            finally:
-                child.stop(examiner)
-            if code != 0:
-                raise SpillwatchError("the examiner ended with an error; its log line above says which")
-            self._look_for_silence()
-            self._deliver()
+                self._examine_once()
+                self._look_for_silence()
+                self._deliver()
         finally:
             self._stores.leases.release(self._lease)
         return reports
+
+    def _examine_once(self) -> None:
+        """Let an examiner end all pages that wait, or stop it when told to stop."""
+        if self._stopping.is_set():
+            return
+        examiner = child.start("app.examiner", self._config, "--once", keyless=False)
+        try:
+            while examiner.poll() is None and not self._stopping.wait(POLL):
+                pass
+        finally:
+            child.stop(examiner)
+        if examiner.returncode != 0:
+            raise SpillwatchError("the examiner ended with an error; its log line above says which")
+
+    @contextmanager
+    def _renewing(self) -> Iterator[None]:
+        """Keep the lease meanwhile; stop when it is lost."""
+        ended = threading.Event()
+
+        def renew() -> None:
+            while not ended.wait(LEASE_SECONDS / 4):
+                try:
+                    self._renew()
+                except SpillwatchError:
+                    log.exception("lease lost, stopping")
+                    self._stopping.set()
+                    return
+
+        renewer = threading.Thread(target=renew, daemon=True)
+        renewer.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            renewer.join()
 
     def tick(self, site: SiteSettings) -> None:
         """Run the scan of a site that is due now, unless this tick was run already."""
@@ -166,7 +195,7 @@ class Daemon:
         return False
 
     def _acquire(self) -> Lease | None:
-        return self._stores.leases.acquire(LEASE, f"{socket.gethostname()}-{os.getpid()}", LEASE_SECONDS)
+        return owner.take(self._stores.leases, LEASE, LEASE_SECONDS)
 
     def _renew(self) -> None:
         if self._lease is not None:

@@ -1,6 +1,7 @@
 """EXAMINE: page → passages → matches → triage → alert, evidence and outbox row, in one transaction."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -58,19 +59,41 @@ class Examiner:
     """Configured site → the description or spider that reads it, as messages tell it."""
     clock: Callable[[], datetime]
 
-    def examine_due(self, owner: str, limit: int = 8) -> Iterable[Examined]:
-        """Lease what waits in the spool and carry each page to its end, until nothing waits."""
-        while leased := self.stores.pages.lease(owner, LEASE_SECONDS, limit):
-            for page in leased:
-                try:
-                    yield self.examine(page)
-                except Superseded:
-                    log.warning("page taken over by another examiner", page=page.page_id)
-                except (StorageError, EvidenceError):
-                    raise  # not the page's fault: it stays leased, and is examined again once the disk is well
-                except Exception:
-                    log.exception("page could not be examined", page=page.page_id, site=page.site)
-                    yield self._quarantine(page, Decoded((), ()), (Reason.INTERNAL,))
+    def examine_due(self, owner: str, limit: int = 8) -> Generator[Examined, None, None]:
+        """Lease what waits in the spool and carry each page to its end, until nothing waits.
+
+        Pages that were leased and not reached, because the caller stops or the disk fails, are given back.
+        """
+        while leased := self.stores.pages.lease(owner, LEASE_SECONDS, limit, tell=self._tell_crash):
+            waiting = deque(leased)
+            try:
+                while waiting:
+                    examined = self._examine_guarded(waiting[0])
+                    waiting.popleft()
+                    if examined is not None:
+                        yield examined
+            finally:
+                self._give_back(waiting)
+
+    def _give_back(self, waiting: Iterable[LeasedPage]) -> None:
+        for page in waiting:
+            try:
+                self.stores.pages.release(page)
+            except Superseded:
+                log.warning("page taken over by another examiner", page=page.page_id)
+
+    def _examine_guarded(self, page: LeasedPage) -> Examined | None:
+        """Examine a page; what fails for the page's own sake ends it as quarantined. None if another has it now."""
+        try:
+            return self.examine(page)
+        except Superseded:
+            log.warning("page taken over by another examiner", page=page.page_id)
+            return None
+        except (StorageError, EvidenceError):
+            raise  # not the page's fault: it is examined again once the disk is well
+        except Exception:
+            log.exception("page could not be examined", page=page.page_id, site=page.site)
+            return self._quarantine(page, Decoded((), ()), (Reason.INTERNAL,))
 
     def examine(self, leased: LeasedPage) -> Examined:
         """Carry one leased page to its end: examined, or quarantined with a reason."""
@@ -125,6 +148,11 @@ class Examiner:
         alerts = [alert.alert_id for alert in raised.new] + [update.alert_id for update in raised.sightings]
         log.warning("alert raised", page=page.page_id, site=page.site, verdict=verdict, alerts=alerts[:20])
         return Examined(page.page_id, page.site, verdict, tuple(matches), unread, tuple(alerts), evidence)
+
+    def _tell_crash(self, tx: Transaction, site: str) -> None:
+        """A page was given up because whoever examined it died, time and again."""
+        log.error("page quarantined", site=site, reason=Reason.CRASH)
+        self._tell_unread(tx, site, (Reason.CRASH,))
 
     def _tell_unread(self, tx: Transaction, site: str, unread: Sequence[Reason]) -> None:
         """What could not be read becomes an alert about the site, except where a person is told on the spot."""

@@ -3,15 +3,15 @@
 Run as `python -m app.examiner CONFIG [--once]`; the daemon keeps one alive.
 """
 
-import os
 import signal
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import structlog
 
-from app import child, logs
+from app import child, logs, owner
 from app.config import Config, read_config
 from app.enrol import erase_handle
 from app.examine import Examiner
@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 def work(config: Config, stores: Stores, stopping: threading.Event, *, once: bool = False) -> int:
     """Examine what waits until told to stop (or, with `once`, until nothing waits); return how many pages ended."""
     done = 0
+    free_dead(stores)
     erase_expired(config, stores)
     while not stopping.is_set():
         version = stores.facts.filter_version()
@@ -36,6 +37,14 @@ def work(config: Config, stores: Stores, stopping: threading.Event, *, once: boo
         if once:
             break
     return done
+
+
+def free_dead(stores: Stores) -> int:
+    """Give back at once what examiners that died on this machine had leased; return how many pages."""
+    freed = sum(stores.pages.free(holder) for holder in stores.pages.holders() if owner.has_died(holder))
+    if freed:
+        log.warning("pages of a dead examiner freed", pages=freed)
+    return freed
 
 
 def erase_expired(config: Config, stores: Stores) -> int:
@@ -53,13 +62,14 @@ def erase_expired(config: Config, stores: Stores) -> int:
 def _until_changed(examiner: Examiner, stores: Stores, version: int, stopping: threading.Event, *, once: bool) -> int:
     """Examine until the records change (the filter must be read anew), or the hour is over."""
     done, idle = 0, 0.0
-    owner = f"examiner-{os.getpid()}"
+    me = owner.me()
     while not stopping.is_set() and idle < HOUSEKEEPING and stores.facts.filter_version() == version:
         worked = 0
-        for _ in examiner.examine_due(owner):
-            worked += 1
-            if stopping.is_set():
-                break
+        with closing(examiner.examine_due(me)) as ended:
+            for _ in ended:
+                worked += 1
+                if stopping.is_set():
+                    break
         done += worked
         if once and not worked:
             break

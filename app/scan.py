@@ -85,6 +85,7 @@ def _judge(report: ScanReport, site: SiteSettings, stores: Stores, channels: Seq
 def main() -> None:
     """Be the scanning child."""
     child.end_with_parent()
+    child.leave_no_core()
     config, name, due_at = read_config(Path(sys.argv[1])), sys.argv[2], datetime.fromisoformat(sys.argv[3])
     logs.configure(config.logging)
     site = config.site(name)

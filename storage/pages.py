@@ -6,7 +6,7 @@ examined; what stays is the site, the times and the outcome.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -95,12 +95,19 @@ class PageStore(ItemMemory):
             self._remember(tx, page.site, page.item_id, now, None)
 
     def lease(
-        self, owner: str, seconds: float, limit: int, *, page_ids: Sequence[str] | None = None
+        self,
+        owner: str,
+        seconds: float,
+        limit: int,
+        *,
+        page_ids: Sequence[str] | None = None,
+        tell: Callable[[Connection, str], None] | None = None,
     ) -> list[LeasedPage]:
         """Lease up to `limit` waiting pages, the longest waiting first; with `page_ids` only among these.
 
         Leases that ran out are taken over. A page leased three times without an end is quarantined as a crash
-        instead. Pages checked by hand are left to the person's process for ten minutes unless named.
+        instead, and `tell` gets its site, in the same transaction. Pages checked by hand are left to the person's
+        process for ten minutes unless named.
         """
         now = self._clock()
         with self._database.transaction() as tx:
@@ -115,6 +122,8 @@ class PageStore(ItemMemory):
             tired = [row for row in rows if row.attempts >= MOST_ATTEMPTS]
             for row in tired:
                 _end(tx, row.page_id, "quarantined", now, reason=Reason.CRASH)
+                if tell is not None:
+                    tell(tx, row.site)
             taken = [row for row in rows if row.attempts < MOST_ATTEMPTS]
             tx.execute(
                 update(pages)
@@ -127,7 +136,7 @@ class PageStore(ItemMemory):
                 )
             )
         if tired and not taken:
-            return self.lease(owner, seconds, limit, page_ids=page_ids)
+            return self.lease(owner, seconds, limit, page_ids=page_ids, tell=tell)
         return [_leased(row) for row in taken]
 
     def renew(self, leased: LeasedPage, seconds: float) -> None:
@@ -139,6 +148,28 @@ class PageStore(ItemMemory):
         """Give the page back unexamined; this lease does not count as an attempt. Raises Superseded."""
         with self._database.transaction() as tx:
             self._change(tx, leased, lease_until=None, owner=None, attempts=pages.c.attempts - 1)
+
+    def holders(self) -> list[str]:
+        """Return who holds leases that have not run out."""
+        with self._database.reading() as tx:
+            held = (pages.c.state == "waiting", pages.c.lease_until > self._clock())
+            return sorted(tx.scalars(select(pages.c.owner).where(*held).distinct()))
+
+    def free(self, owner: str) -> int:
+        """Give back every page of an owner who is known to be dead; return how many.
+
+        Pages are examined in the order leased, so only the first of them may have killed him: for the others the
+        lease does not count as an attempt.
+        """
+        held = (pages.c.owner == owner, pages.c.state == "waiting")
+        with self._database.transaction() as tx:
+            found = tx.scalars(
+                select(pages.c.page_id).where(*held).order_by(pages.c.kept_at, pages.c.page_id).with_for_update()
+            ).all()
+            tx.execute(update(pages).where(*held).values(owner=None, lease_until=None))
+            for some in batches(found[1:]):
+                tx.execute(update(pages).where(pages.c.page_id.in_(some)).values(attempts=pages.c.attempts - 1))
+        return len(found)
 
     def finish(
         self, tx: Connection, leased: LeasedPage, verdict: Verdict, outcomes: Iterable[PartOutcome] = ()
@@ -169,13 +200,15 @@ class PageStore(ItemMemory):
         with self._database.transaction() as tx:
             moved = 0
             for some in batches(page_ids):
-                wanted = (pages.c.page_id.in_(some), pages.c.state == "quarantined")
-                moved += tx.execute(
+                wanted = select(pages.c.page_id).where(pages.c.page_id.in_(some), pages.c.state == "quarantined")
+                found = tx.scalars(wanted.with_for_update()).all()
+                tx.execute(delete(part_counts).where(part_counts.c.page_id.in_(found)))
+                tx.execute(
                     update(pages)
-                    .where(*wanted)
+                    .where(pages.c.page_id.in_(found))
                     .values(state="waiting", reason=None, ended_at=None, attempts=0, owner=None, lease_until=None)
-                ).rowcount
-                tx.execute(delete(part_counts).where(part_counts.c.page_id.in_(some)))
+                )
+                moved += len(found)
             return moved
 
     def quarantined(self) -> list[QuarantinedPage]:
