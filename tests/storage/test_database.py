@@ -78,10 +78,9 @@ def test_errors_and_logs_carry_no_value(database, caplog):
     """A refused statement says what to do; the values it carried appear in no message and no log."""
     caplog.set_level(logging.DEBUG)
     row = {"name": "CANARY-NAME", "value": b"CANARY-VALUE"}
-    with pytest.raises(StorageError) as caught:
-        with database.transaction() as tx:
-            tx.execute(insert(facts).values(**row))
-            tx.execute(insert(facts).values(**row))
+    with pytest.raises(StorageError) as caught, database.transaction() as tx:
+        tx.execute(insert(facts).values(**row))
+        tx.execute(insert(facts).values(**row))
     assert "CANARY" not in str(caught.value)
     assert "faster" in str(caught.value)
     assert "CANARY" not in caplog.text
