@@ -77,7 +77,7 @@ def fold(text: str) -> Folded:
 
 
 def canonical(text: str) -> str:
-    """Return the canonical form as a string; `canonical(canonical(t)) == canonical(t)`."""
+    """Return the canonical form as a string; of a canonical text, the text itself."""
     return fold(text).text
 
 

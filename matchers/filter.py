@@ -40,9 +40,10 @@ class BloomFilter(TagFilter):
     @classmethod
     def build(cls, tags: NDArray[np.uint64]) -> Self:
         """Return the filter of these tags, in any order, repeated or not."""
-        unique = np.unique(tags)
-        made = cls(np.zeros(max(1, -(-len(unique) * BITS_PER_TAG // 64)), np.uint64))
-        made.add(unique)
+        ordered = np.sort(tags)
+        unique = len(tags) and 1 + int(np.count_nonzero(ordered[1:] != ordered[:-1]))
+        made = cls(np.zeros(max(1, -(-unique * BITS_PER_TAG // 64)), np.uint64))
+        made.add(ordered)
         return made
 
     @classmethod

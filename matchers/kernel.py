@@ -25,6 +25,7 @@ _CROWDED: Final = 4
 _BLOCK_TYPE: Final = np.dtype(np.complex128)
 """A type of 16 bytes that numpy copies as one thing, several times faster than two words; never computed with."""
 _LINE_FEED: Final = 0x0A
+_LOW: Final = np.uint64(0xFFFFFFFF)
 _KEEP: Final = np.frombuffer(
     b"".join(b"\xff" * length + b"\0" * (BLOCK - length) for length in range(BLOCK + 1)), np.uint64
 ).reshape(BLOCK + 1, 2)
@@ -57,11 +58,9 @@ class Kernel:
         `lengths` is one number for all windows or one per window, at least 1. Windows of 1 to 64 units are what it
         is made for; longer ones cost in proportion. The tag depends on the field and the units alone.
         """
-        sizes = np.broadcast_to(np.asarray(lengths), starts.shape)
+        sizes = np.full(min(len(starts), _BATCH), lengths) if isinstance(lengths, int) else lengths
         if not len(starts):
             return np.zeros(0, np.uint64)
-        if sizes.min() < 1 or starts.min() < 0 or (starts + sizes).max() > len(units):
-            raise ValueError("a window must hold at least one unit and lie within the units")
         if not units.all():  # 0 pads a block, so within a window it counts as a unit that canonical text cannot hold
             units = np.where(units == 0, np.uint16(0xFFFF), units)
         one = _padded(units.astype(np.uint8))
@@ -98,16 +97,20 @@ class Kernel:
         """
         if k < 1 or w < 1:
             raise ValueError("a shingle needs k >= 1 units and a window w >= 1 shingles")
+        border = (units == 0) | (units == _LINE_FEED)
         count = len(units) - k + 1
-        if count < 1:
-            return np.zeros(0, np.uint64), np.zeros(0, np.int64)
-        tags = np.empty(count, np.uint64)
+        tags = np.zeros(max(count, 0), np.uint64)
+        kept = [np.zeros(0, np.int64)]
         for first in range(0, count, _BATCH):
-            part = min(_BATCH, count - first)
-            tags[first : first + part] = self._dense(field, units[first : first + part + k - 1], k)
-        border = np.zeros(len(units) + 1, np.int32)
-        np.cumsum((units == 0) | (units == _LINE_FEED), out=border[1:])
-        positions = _winnow(tags, border[k:] == border[:-k], w)
+            reach = min(first + _BATCH + w - 1, count)
+            part = self._dense(field, units[first : reach + k - 1], k)
+            tags[first:reach] = part
+            kept.append(_winnow(part, border[first : reach + k - 1], k, w) + first)
+        short, groups = _short_runs(border, k, w)
+        if len(groups):
+            kept.append(short.take(_smallest(tags.take(short), groups)))
+        positions = np.sort(np.concatenate(kept), kind="stable")  # neighbouring batches and short runs interleave
+        positions = positions[np.append(True, positions[1:] != positions[:-1])[: len(positions)]]
         return tags.take(positions), positions
 
     def _dense(self, field: str, units: NDArray[np.uint16], k: int) -> NDArray[np.uint64]:
@@ -121,7 +124,7 @@ class Kernel:
         for block in range(blocks):
             data = _windows(padded[8 * block :].view(np.uint8), 2)[:count].copy()
             if block == blocks - 1 and k % 8:
-                _words(data)[...] &= _KEEP[2 * (k % 8)]
+                _keep(data, 2 * (k % 8))
             if chain is not None:
                 _words(data)[...] ^= _words(chain)
             chain = _encrypt(encryptor, data)
@@ -136,8 +139,13 @@ class Kernel:
         tags = np.empty(len(starts), np.uint64)
         for first in range(0, len(starts), _BATCH):
             begins = starts[first : first + _BATCH].astype(np.intp, copy=False)
-            sizes = lengths[first : first + _BATCH].astype(np.intp, copy=False)
-            is_wide = None if seen is None else seen.take(begins + sizes) != seen.take(begins)
+            extents = lengths[first : first + _BATCH] if len(lengths) == len(starts) else lengths[: len(begins)]
+            sizes = extents.astype(np.intp, copy=False)
+            ends = begins + sizes
+            # Seen without sign a negative start is a huge one.
+            if sizes.min() < 1 or begins.view(np.uintp).max() >= len(one) or ends.max() > len(one) - BLOCK:
+                raise ValueError("a window must hold at least one unit and lie within the units")
+            is_wide = None if seen is None else seen.take(ends) != seen.take(begins)
             if two is None or is_wide is None or not is_wide.any():
                 tags[first : first + len(begins)] = self._chained(field, "narrow", one, begins, sizes)
                 continue
@@ -154,9 +162,10 @@ class Kernel:
         self, field: str, width: str, data: NDArray[np.uint8], begins: NDArray[np.intp], extents: NDArray[np.intp]
     ) -> NDArray[np.uint64]:
         """Return the tags of windows (in bytes) of one width, grouped by their number of blocks."""
+        least, most = -(-int(extents.min()) // BLOCK), -(-int(extents.max()) // BLOCK)
+        if least == most:
+            return self._group(field, width, data, begins, extents, most)
         blocks = (extents + (BLOCK - 1)) >> 4
-        if (blocks == blocks[0]).all():
-            return self._group(field, width, data, begins, extents, int(blocks[0]))
         tags = np.empty(len(begins), np.uint64)
         small = blocks.astype(np.uint16) if blocks.max() < 1 << 16 else blocks  # numpy sorts short integers by radix
         order = np.argsort(small, kind="stable")
@@ -174,14 +183,16 @@ class Kernel:
         low, high = int(begins.min()), int(begins.max()) + 1
         crowded = high - low <= _CROWDED * len(begins)
         places = begins - low if crowded else begins
-        partial = bool((extents != BLOCK * blocks).any())
+        least, most = int(extents.min()), int(extents.max())
         chain: NDArray[np.complex128] | None = None
         for block in range(blocks):
             skip = BLOCK * block
             # Copying every window of a stretch and taking from the copy beats taking from overlapping windows.
             part = windows[low + skip : high + skip].copy().take(places) if crowded else windows[places + skip]
-            if partial and block == blocks - 1:
-                _words(part)[...] &= _KEEP.take(extents - BLOCK * block, axis=0)
+            if block == blocks - 1 and least != most:
+                _words(part)[...] &= _KEEP.take(extents - skip, axis=0)
+            elif block == blocks - 1 and most != BLOCK * blocks:
+                _keep(part, most - skip)
             if chain is not None:
                 _words(part)[...] ^= _words(chain)
             chain = _encrypt(encryptor, part)
@@ -195,7 +206,7 @@ class Kernel:
         if found is None:
             info = f"spillwatch kernel 1\0{width}\0{blocks}\0{field}".encode()
             subkey = hashlib.blake2b(info, key=self._key, digest_size=16, person=b"spillwatch aes").digest()
-            found = Cipher(algorithms.AES(subkey), modes.ECB()).encryptor()
+            found = Cipher(algorithms.AES(subkey), modes.ECB()).encryptor()  # noqa: S305  each block is one PRF call
             self._encryptors[name] = found
         return found
 
@@ -216,6 +227,13 @@ def _words(blocks: NDArray[np.complex128]) -> NDArray[np.uint64]:
     return blocks.view(np.uint64).reshape(-1, 2)
 
 
+def _keep(blocks: NDArray[np.complex128], size: int) -> None:
+    """Keep the first bytes of every block, in place; each half is one pass, which two words a row are not."""
+    words = blocks.view(np.uint64)
+    words[::2] &= _KEEP[size, 0]
+    words[1::2] &= _KEEP[size, 1]
+
+
 def _encrypt(encryptor: CipherContext, blocks: NDArray[np.complex128]) -> NDArray[np.complex128]:
     """Return the blocks encrypted one by one."""
     out = np.empty(len(blocks) + 1, _BLOCK_TYPE)
@@ -228,34 +246,39 @@ def _first_half(blocks: NDArray[np.complex128]) -> NDArray[np.uint64]:
     return blocks.view(np.uint64)[::2].copy()
 
 
-def _winnow(tags: NDArray[np.uint64], valid: NDArray[np.bool_], w: int) -> NDArray[np.int64]:
-    """Return the indices of the shingles kept, ascending: of each w valid neighbours the rightmost smallest one.
-
-    A run of fewer than w valid shingles keeps one.
-    """
-    edges = np.flatnonzero(np.diff(valid, prepend=False, append=False))
-    begins, ends = edges[::2], edges[1::2]
-    if not len(begins):
+def _winnow(tags: NDArray[np.uint64], border: NDArray[np.bool_], k: int, w: int) -> NDArray[np.int64]:
+    """Return the indices of the shingles kept: of each w neighbours without a border the rightmost smallest."""
+    if len(tags) < w:
         return np.zeros(0, np.int64)
-    # The order is the tag's upper half; the lower half becomes the index from the right, so that minima are unique.
-    last = np.uint64(0xFFFFFFFF)
-    rank = (tags & ~last) | (last - np.arange(len(tags), dtype=np.uint64))
-    minima, span = rank, 1
-    while span < w and span < len(rank):
+    minima, span = _rank(tags), 1
+    while span < w:
         step = min(span, w - span)
-        if len(minima) <= step:
-            break
         minima = np.minimum(minima[:-step], minima[step:])
         span += step
-    full = np.zeros(len(tags) + 1, np.int32)
-    np.cumsum(valid, out=full[1:])
-    kept = np.zeros(len(tags), np.bool_)
-    if len(tags) >= w:
-        inside = (full[w:] - full[:-w]) == w
-        kept[(last - (minima[inside] & last)).view(np.int64)] = True
-    short = ends - begins < w
-    if short.any():
-        cuts = np.stack([begins[short], ends[short]], axis=1).ravel()
-        smallest = np.minimum.reduceat(np.append(rank, np.uint64(0xFFFFFFFFFFFFFFFF)), cuts)[::2]
-        kept[(last - (smallest & last)).view(np.int64)] = True
-    return np.flatnonzero(kept)
+    reach = k + w - 1
+    if border.any():
+        before = np.zeros(len(border) + 1, np.int32)
+        np.cumsum(border, out=before[1:])
+        minima = minima[before[reach:] == before[:-reach]]
+    kept = (_LOW - (minima & _LOW)).view(np.int64)
+    return kept[np.append(True, kept[1:] != kept[:-1])] if len(kept) else kept
+
+
+def _rank(tags: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the order of shingles: the tag's upper half, then the index from the right, so that none are equal."""
+    return (tags & ~_LOW) | (_LOW - np.arange(len(tags), dtype=np.uint64))
+
+
+def _short_runs(border: NDArray[np.bool_], k: int, w: int) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    """Return the positions of all shingles of runs that hold fewer than w, and where each run starts among them."""
+    edges = np.concatenate([[-1], np.flatnonzero(border), [len(border)]])
+    begins, sizes = edges[:-1] + 1, np.diff(edges) - k
+    chosen = (sizes > 0) & (sizes < w)
+    begins, sizes = begins[chosen], sizes[chosen]
+    groups = np.cumsum(sizes) - sizes
+    return np.repeat(begins - groups, sizes) + np.arange(sizes.sum()), groups
+
+
+def _smallest(tags: NDArray[np.uint64], groups: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Return the index of the rightmost smallest tag of each group, a run of fewer than w shingles."""
+    return (_LOW - (np.minimum.reduceat(_rank(tags), groups) & _LOW)).view(np.int64)
