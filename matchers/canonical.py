@@ -73,7 +73,17 @@ def fold(text: str) -> Folded:
 
     Lone surrogates and NUL characters are dropped. Linear in the length of the text.
     """
-    return _fold(_without_nul(text))
+    text = _without_nul(text)
+    if len(text) <= 2 * _BATCH:
+        return _fold(text)
+    done, first = [], 0
+    while first < len(text):
+        last = text.find("\n", first + _BATCH) + 1 or len(text)  # no rule looks beyond a line end
+        folded = _fold(text[first:last])
+        folded.origin[...] += np.int32(first)
+        done.append(folded)
+        first = last
+    return _joined(done)
 
 
 def canonical(text: str) -> str:
@@ -93,18 +103,17 @@ def fold_many(texts: Sequence[str]) -> tuple[Folded, NDArray[np.int64]]:
     lengths = np.fromiter(map(len, parts), np.int64, len(parts)) + 1
     group = np.cumsum(lengths) // _BATCH
     borders = [0, *(np.flatnonzero(np.diff(group)) + 1).tolist(), len(parts)]
-    done = [
-        _fold("\0".join(parts[first:last]) + ("\0" if last < len(parts) else "")) for first, last in pairwise(borders)
-    ]
-    units = np.concatenate([folded.units for folded in done])
-    starts = np.zeros(len(parts), np.int64)
-    starts[1:] = np.flatnonzero(units == 0) + 1
-    sizes = np.diff(starts, append=len(units))
-    before = np.cumsum(lengths) - lengths
-    before -= np.repeat(before[borders[:-1]], np.diff(borders))
-    origin = np.concatenate([folded.origin for folded in done])
-    origin -= np.repeat(before.astype(np.int32), sizes)
-    return Folded(units, origin, np.concatenate([folded.classes for folded in done])), starts
+    done, starts, total = [], [], 0
+    for first, last in pairwise(borders):
+        closing = "\0" if last < len(parts) else ""
+        folded = _fold("\0".join(parts[first:last]) + closing)
+        begins = np.append(0, np.flatnonzero(folded.units == 0) + 1)[: last - first]
+        characters = np.cumsum(lengths[first:last]) - lengths[first:last]
+        folded.origin[...] -= np.repeat(characters.astype(np.int32), np.diff(begins, append=len(folded)))
+        done.append(folded)
+        starts.append(begins + total)
+        total += len(folded)
+    return _joined(done), np.concatenate(starts)
 
 
 def without(folded: Folded, flags: int) -> Folded:
@@ -114,6 +123,15 @@ def without(folded: Folded, flags: int) -> Folded:
     """
     kept = np.flatnonzero((folded.classes & np.uint8(flags)) == 0)
     return Folded(folded.units.take(kept), folded.origin.take(kept), folded.classes.take(kept))
+
+
+def _joined(parts: Sequence[Folded]) -> Folded:
+    """Return the parts one after another; their origins are taken as they are."""
+    return Folded(
+        np.concatenate([part.units for part in parts]),
+        np.concatenate([part.origin for part in parts]),
+        np.concatenate([part.classes for part in parts]),
+    )
 
 
 def _without_nul(text: str) -> str:
@@ -136,7 +154,7 @@ def _fold(text: str) -> Folded:
     if not len(odd):
         return Folded(units, origin, classes)
     if len(raw) != len(text):
-        origin -= np.cumsum((raw & 0xFC00) == 0xDC00, dtype=np.int32)
+        _count_pairs_once(raw, origin)
     begins, ends = _pieces(raw, odd)
     sizes = ends - begins
     spots = np.repeat(begins - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
@@ -148,6 +166,16 @@ def _fold(text: str) -> Folded:
         _spliced(origin, origin.take(spots.take(source)), pieces),
         _spliced(classes, flags, pieces),
     )
+
+
+def _count_pairs_once(raw: NDArray[np.uint16], origin: NDArray[np.int32]) -> None:
+    """Turn indices of units into indices of characters, in place: each pair is one."""
+    lower = np.flatnonzero((raw & 0xFC00) == 0xDC00)
+    if 64 * len(lower) > len(raw):
+        origin -= np.cumsum((raw & 0xFC00) == 0xDC00, dtype=np.int32)
+        return
+    for count, (begin, end) in enumerate(pairwise([*lower.tolist(), len(raw)]), 1):
+        origin[begin:end] -= count
 
 
 def _pieces(raw: NDArray[np.uint16], odd: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
