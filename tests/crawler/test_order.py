@@ -1,4 +1,4 @@
-"""The order of saving: wherever a scan dies, the next ones repeat and never skip. No network: a fetcher that answers."""
+"""The order of saving: wherever a scan dies, the next ones repeat and never skip. The fetcher answers by itself."""
 
 import asyncio
 import json
