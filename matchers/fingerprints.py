@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from numpy.typing import NDArray
 
 from matchers import erasures, passages
-from matchers.conjunctions import ALONE, Conjunction, conjunctions
+from matchers.conjunctions import ALONE, PARTNERS, conjunctions
 from matchers.details import SUPPORT_BITS, Details, Support, TokenSequence, seal_details, support_mask
 from matchers.interface import Evaluator, PostingStore
 from matchers.kernel import Kernel
@@ -43,17 +43,21 @@ class _Draft:
     passage_key: bytes
     salt: int
     wanted: list["_Wanted"] = field(default_factory=list)
-    support: list[Support] = field(default_factory=list)
+    terms: list[tuple[Term, int, int]] = field(default_factory=list)
+    """Each with its element and the code of its kind."""
     sequences: list[TokenSequence] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Wanted:
     """One posting to be made."""
 
     field: str
     value: bytes
+    parts: tuple[Term, ...]
+    """The term, or the two of a conjunction; empty for a shingle."""
     tag: int
+    """Filter tag; of terms it is filled in for the whole batch at once."""
     element: int
     kind: int
     weight: float
@@ -89,9 +93,13 @@ class Enroller:
                 drafts.append(self._draft(record))
             except EnrolmentError as problem:
                 problems.append(problem)
+        tags = self._tags(drafts)
         evaluated = self._evaluate(drafts)
         taken = chain_lengths(store, [y for ys in evaluated for y in ys])
-        made = [self._finish(draft, ys, taken) for draft, ys in zip(drafts, evaluated, strict=True)]
+        made = [
+            self._finish(draft, ys, taken, self._support(draft, tags))
+            for draft, ys in zip(drafts, evaluated, strict=True)
+        ]
         return made, problems
 
     def ref_tag(self, ref: str) -> bytes:
@@ -139,7 +147,6 @@ class Enroller:
         draft = _Draft(
             record, secrets.token_bytes(16), secrets.token_bytes(16), secrets.token_bytes(16), secrets.randbits(63)
         )
-        terms: list[tuple[Term, int, int]] = []
         for name, value in record.values.items():
             column = self._columns.get(name)
             if column is None:
@@ -149,43 +156,52 @@ class Enroller:
             element = self._numbers[name]
             canonical = _canonical(record, name, column.kind, value)
             made = column.kind.terms(canonical)
-            terms.extend((term, element, _code(term, column.kind)) for term in made)
+            draft.terms.extend((term, element, _code(term, column.kind)) for term in made)
             if column.role == "primary":
-                self._add_alone(draft, made, element, column.kind.CODE)
+                _add_alone(draft, made, element, column.kind.CODE)
             self._add_text(draft, column.kind, value, element)
-        self._add_conjunctions(draft, terms)
-        self._add_support(draft, terms)
+        _add_conjunctions(draft)
         if not draft.wanted:
             nothing = "nothing in this row can be searched for; it needs an identifier or a note"
             raise EnrolmentError(record.row, "", nothing)
         return draft
 
-    def _add_alone(self, draft: _Draft, terms: Iterable[Term], element: int, kind: int) -> None:
-        for term in terms:
-            if term.field in ALONE:
-                tag = int(self._kernel.tags_of(term.field, [term.value])[0])
-                draft.wanted.append(_Wanted(term.field, term.value.encode(), tag, element, kind, term.weight, 0))
-
-    def _add_conjunctions(self, draft: _Draft, terms: Sequence[tuple[Term, int, int]]) -> None:
-        names = [term for term, _, _ in terms if term.field in ("name", "name_mask", "surname")]
-        found: list[tuple[Conjunction, int]] = list(conjunctions(names, [term for term, _, _ in terms]))
-        for conjunction, index in found:
+    def _tags(self, drafts: Sequence[_Draft]) -> dict[tuple[str, str], int]:
+        """Fill in the filter tags of a batch, and return the tag of each of its terms."""
+        values: dict[str, dict[str, None]] = defaultdict(dict)
+        for draft in drafts:
+            for term, _, _ in draft.terms:
+                values[term.field][term.value] = None
+        tags = {
+            (name, value): tag
+            for name, some in values.items()
+            for value, tag in zip(some, self._kernel.tags_of(name, list(some)).tolist(), strict=True)
+        }
+        pairs: dict[str, list[_Wanted]] = defaultdict(list)
+        for draft in drafts:
+            for wanted in draft.wanted:
+                if len(wanted.parts) == 1:
+                    wanted.tag = tags[wanted.parts[0][:2]]
+                elif wanted.parts:
+                    pairs[wanted.field].append(wanted)
+        for name, some_wanted in pairs.items():
             left, right = (
-                self._kernel.tags_of(term.field, [term.value]) for term in (conjunction.left, conjunction.right)
+                np.array([tags[wanted.parts[side][:2]] for wanted in some_wanted], np.uint64) for side in (0, 1)
             )
-            tag = int(self._kernel.combine(conjunction.field, left, right)[0])
-            _, element, kind = terms[index]
-            weight, extra = conjunction.right.weight, round(256 * conjunction.left.weight)
-            draft.wanted.append(_Wanted(conjunction.field, conjunction.value, tag, element, kind, weight, extra))
+            for wanted, tag in zip(some_wanted, self._kernel.combine(name, left, right).tolist(), strict=True):
+                wanted.tag = tag
+        return tags
 
-    def _add_support(self, draft: _Draft, terms: Sequence[tuple[Term, int, int]]) -> None:
-        for term, _, kind in terms:
-            if term.field not in SUPPORT_BITS or any(each.field == term.field for each in draft.support):
-                continue
-            tags = self._kernel.tags_of(term.field, [term.value])
-            salted = self._kernel.combine("support", tags, np.array([draft.salt], np.uint64))
-            tag = int(salted[0] & support_mask(term.field))
-            draft.support.append(Support(term.field, tag, kind, round(256 * term.weight)))
+    def _support(self, draft: _Draft, tags: Mapping[tuple[str, str], int]) -> list[Support]:
+        """Return the supporting tags of a record: the first value of each field that has them."""
+        found: dict[str, Support] = {}
+        salt = np.array([draft.salt], np.uint64)
+        for term, _, kind in draft.terms:
+            if term.field in SUPPORT_BITS and term.field not in found:
+                plain = np.array([tags[term[:2]]], np.uint64)
+                tag = int(self._kernel.combine("support", plain, salt)[0] & support_mask(term.field))
+                found[term.field] = Support(term.field, tag, kind, round(256 * term.weight))
+        return list(found.values())
 
     def _add_text(self, draft: _Draft, kind: Kind, value: str, element: int) -> None:
         if not kind.GRAMS:
@@ -195,7 +211,7 @@ class Enroller:
             tags, starts = passages.winnowed(self._kernel, stream, grams)
             for tag, start in zip(tags.tolist(), starts.tolist(), strict=True):
                 gram = stream.units[start : start + grams.size].tobytes()
-                draft.wanted.append(_Wanted(grams.field, gram, tag, element, kind.CODE, grams.weight, start))
+                draft.wanted.append(_Wanted(grams.field, gram, (), tag, element, kind.CODE, grams.weight, start))
         if not kind.GRAMS[0].digit:
             width = passages.token_width(stream)
             made = passages.tokens(self._kernel, stream.units, width, draft.salt)
@@ -221,7 +237,9 @@ class Enroller:
                 answers[number][index] = y
         return answers
 
-    def _finish(self, draft: _Draft, ys: Sequence[bytes], taken: dict[bytes, int]) -> Fingerprint:
+    def _finish(
+        self, draft: _Draft, ys: Sequence[bytes], taken: dict[bytes, int], support: Sequence[Support]
+    ) -> Fingerprint:
         """Give every posting the next link of its chain and seal everything."""
         postings: list[Posting] = []
         tokens: list[bytes] = []
@@ -241,7 +259,7 @@ class Enroller:
         order = secrets.SystemRandom()
         order.shuffle(postings)
         order.shuffle(tokens)
-        details = Details(draft.salt, tuple(draft.support))
+        details = Details(draft.salt, tuple(support))
         return Fingerprint(
             handle=draft.handle,
             ref_tag=self.ref_tag(draft.record.ref),
@@ -253,6 +271,24 @@ class Enroller:
             postings=tuple(postings),
             retain_until=draft.record.retain_until,
         )
+
+
+def _add_alone(draft: _Draft, terms: Iterable[Term], element: int, kind: int) -> None:
+    """Want the terms that may be searched alone."""
+    for term in terms:
+        if term.field in ALONE:
+            draft.wanted.append(_Wanted(term.field, term.value.encode(), (term,), 0, element, kind, term.weight, 0))
+
+
+def _add_conjunctions(draft: _Draft) -> None:
+    """Want every conjunction of the record's terms; the name's weight goes into `extra`."""
+    terms = [term for term, _, _ in draft.terms]
+    names = [term for term in terms if term.field in PARTNERS]
+    for each, index in conjunctions(names, terms):
+        _, element, kind = draft.terms[index]
+        extra = round(256 * each.left.weight)
+        parts = (each.left, each.right)
+        draft.wanted.append(_Wanted(each.field, each.value, parts, 0, element, kind, each.right.weight, extra))
 
 
 @dataclass(frozen=True, slots=True)

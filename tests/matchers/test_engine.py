@@ -56,7 +56,7 @@ LEAKS = [
     ("Chinese excerpt of 24", "R-777001", "听说" + CANARY.note[20:44] + "真的吗"),
     ("Chinese excerpt over line ends", "R-777001", "> " + CANARY.note[10:24] + "\n> " + CANARY.note[24:40]),
     ("Chinese excerpt, traditional", "R-777001", "自服蜜煉枇杷膏三瓶未見緩解。查體左肺底可聞及吸氣末細濕囉音"),
-    ("English excerpt", "R-9001", "not lift her left arm above the shoulder for nine days. An ultrasound showed a partial"),
+    ("English excerpt", "R-9001", ENGLISH_NOTE[36:126]),
     (
         "English excerpt with typos",
         "R-9001",
