@@ -11,7 +11,7 @@ from model.errors import StorageError
 from model.fingerprint import Erasure, Fingerprint
 from storage.database import Database
 from storage.facts import raise_filter_version
-from storage.statements import batches
+from storage.statements import batches, one_of
 from storage.tables import postings, records
 
 
@@ -47,7 +47,7 @@ class RecordStore:
         with self._database.reading() as tx:
             # Sorted labels visit each page of the index once.
             for some in batches(sorted(set(labels))):
-                rows = tx.execute(select(postings.c.label, postings.c.sealed).where(postings.c.label.in_(some)))
+                rows = tx.execute(select(postings.c.label, postings.c.sealed).where(one_of(tx, postings.c.label, some)))
                 found.update((bytes(label), bytes(sealed)) for label, sealed in rows)
         return found
 
@@ -57,7 +57,7 @@ class RecordStore:
         with self._database.reading() as tx:
             for some in batches(sorted(set(handles))):
                 rows = tx.execute(
-                    select(records.c.handle, records.c.sealed_details).where(records.c.handle.in_(some))
+                    select(records.c.handle, records.c.sealed_details).where(one_of(tx, records.c.handle, some))
                 )
                 found.update((bytes(handle), bytes(sealed)) for handle, sealed in rows)
         return found
@@ -68,7 +68,9 @@ class RecordStore:
         found: dict[bytes, KnownRecord] = {}
         with self._database.reading() as tx:
             for some in batches(sorted(set(ref_tags))):
-                for tag, handle, content, epoch in tx.execute(select(*columns).where(records.c.ref_tag.in_(some))):
+                for tag, handle, content, epoch in tx.execute(
+                    select(*columns).where(one_of(tx, records.c.ref_tag, some))
+                ):
                     found[bytes(tag)] = KnownRecord(bytes(handle), bytes(content), epoch)
         return found
 
@@ -77,7 +79,9 @@ class RecordStore:
         found: dict[bytes, bytes] = {}
         with self._database.reading() as tx:
             for some in batches(sorted(set(handles))):
-                rows = tx.execute(select(records.c.handle, records.c.sealed_ref).where(records.c.handle.in_(some)))
+                rows = tx.execute(
+                    select(records.c.handle, records.c.sealed_ref).where(one_of(tx, records.c.handle, some))
+                )
                 found.update((bytes(handle), bytes(sealed)) for handle, sealed in rows)
         return found
 
@@ -92,7 +96,7 @@ class RecordStore:
             with self._database.reading() as tx:
                 rows = tx.execute(
                     select(records.c.handle, records.c.sealed_tokens)
-                    .where(records.c.handle.in_(some))
+                    .where(one_of(tx, records.c.handle, some))
                     .order_by(records.c.handle)
                 ).all()
             yield from ((bytes(handle), bytes(sealed)) for handle, sealed in rows)
@@ -194,13 +198,13 @@ def _erase(tx: Connection, erasures: Sequence[Erasure]) -> None:
     moved = [{"at": label, "now": sealed} for label, sealed in sorted(outcome.items()) if sealed is not None]
     handles = sorted({erasure.handle for erasure in erasures})
     changed = sum(
-        tx.execute(delete(postings).where(postings.c.label.in_(some))).rowcount for some in batches(gone)
+        tx.execute(delete(postings).where(one_of(tx, postings.c.label, some))).rowcount for some in batches(gone)
     )
     if moved:
         statement = update(postings).where(postings.c.label == bindparam("at")).values(sealed=bindparam("now"))
         changed += tx.execute(statement, moved).rowcount
     changed += sum(
-        tx.execute(delete(records).where(records.c.handle.in_(some))).rowcount for some in batches(handles)
+        tx.execute(delete(records).where(one_of(tx, records.c.handle, some))).rowcount for some in batches(handles)
     )
     if changed != len(gone) + len(moved) + len(handles):
         raise StorageError("the records changed since the erasure was planned: nothing was erased, try again")

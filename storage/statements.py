@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import ARRAY, Column, ColumnElement, Connection, LargeBinary, Table, any_, literal
 from sqlalchemy.dialects import postgresql, sqlite
 
 T = TypeVar("T")
@@ -23,6 +23,13 @@ def put(tx: Connection, table: Table, key: Mapping[str, Any], row: Mapping[str, 
     """Insert the row, or overwrite the columns of `row` where the primary key exists."""
     insert = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
     tx.execute(insert.values(**key, **row).on_conflict_do_update(index_elements=list(key), set_=dict(row)))
+
+
+def one_of(tx: Connection, column: Column[bytes], values: Sequence[bytes]) -> ColumnElement[bool]:
+    """Return the condition that the column has one of the values: as one array where the engine has arrays."""
+    if tx.dialect.name == "postgresql":
+        return column == any_(literal(list(values), ARRAY(LargeBinary)))
+    return column.in_(values)
 
 
 def batches(values: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:

@@ -23,6 +23,7 @@ class HandClock:
         self.now = NOON
 
     def __call__(self) -> datetime:
+        """Tell the time."""
         return self.now
 
     def wait(self, seconds: float) -> None:

@@ -46,9 +46,14 @@ def test_a_newer_database_is_refused(database, url):
 
 def test_an_exception_undoes_the_transaction(database):
     """What was written before an exception is gone, and the exception comes out as it was."""
-    with pytest.raises(KeyError), database.transaction() as tx:
-        tx.execute(insert(facts).values(name="a", value=b"b"))
-        raise KeyError
+
+    def write_and_fail():
+        with database.transaction() as tx:
+            tx.execute(insert(facts).values(name="a", value=b"b"))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        write_and_fail()
     with database.reading() as tx:
         assert tx.execute(select(facts)).all() == []
 
@@ -78,8 +83,9 @@ def test_errors_and_logs_carry_no_value(database, caplog):
     """A refused statement says what to do; the values it carried appear in no message and no log."""
     caplog.set_level(logging.DEBUG)
     row = {"name": "CANARY-NAME", "value": b"CANARY-VALUE"}
-    with pytest.raises(StorageError) as caught, database.transaction() as tx:
+    with database.transaction() as tx:
         tx.execute(insert(facts).values(**row))
+    with pytest.raises(StorageError) as caught, database.transaction() as tx:
         tx.execute(insert(facts).values(**row))
     assert "CANARY" not in str(caught.value)
     assert "faster" in str(caught.value)
@@ -146,3 +152,12 @@ def test_moments_sort_as_time(database):
             tx.execute(insert(leases).values(name=name, owner="o", epoch=1, expires_at=moment))
         assert tx.scalars(select(leases.c.name).order_by(leases.c.expires_at)).all() == ["early", "late"]
         assert tx.scalars(select(leases.c.name).where(leases.c.expires_at <= NOON)).all() == ["early"]
+
+
+def test_scrub_works_on_both_engines(database):
+    """After scrub the database is as usable as before, also right after a transaction."""
+    with database.transaction() as tx:
+        tx.execute(insert(facts).values(name="a", value=b"b"))
+    database.scrub()
+    with database.transaction() as tx:
+        assert tx.execute(select(facts.c.value)).scalar_one() == b"b"

@@ -28,9 +28,14 @@ def test_a_message_is_added_once_per_incident_and_channel(outbox, database):
 
 def test_a_message_shares_the_fate_of_its_transaction(outbox, database):
     """When the alert is not stored, neither is its message."""
-    with pytest.raises(KeyError), database.transaction() as tx:
-        outbox.add(tx, "i1", "email", "{}", NOON)
-        raise KeyError
+
+    def add_and_fail():
+        with database.transaction() as tx:
+            outbox.add(tx, "i1", "email", "{}", NOON)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        add_and_fail()
     assert outbox.pending() == []
 
 

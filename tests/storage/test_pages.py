@@ -153,13 +153,15 @@ def test_a_superseded_end_undoes_the_callers_work(pages, database, clock):
     clock.wait(61)
     pages.lease("two", 60, 10)
     other = page("item-2")
-    with pytest.raises(Superseded), database.transaction() as tx:
-        tx.execute(
-            page_table.insert().values(
-                page_id=other.page_id, site="x", fetched_at=NOON, kept_at=NOON, state="examined", token=0, attempts=0
-            )
-        )
-        pages.finish(tx, first, Verdict.LEAK)
+    row = {"page_id": other.page_id, "site": "x", "fetched_at": NOON, "kept_at": NOON, "state": "examined"}
+
+    def write_and_end():
+        with database.transaction() as tx:
+            tx.execute(page_table.insert().values(**row, token=0, attempts=0))
+            pages.finish(tx, first, Verdict.LEAK)
+
+    with pytest.raises(Superseded):
+        write_and_end()
     assert pages.counts() == PageCounts(0, 1, 0, 0)
 
 
@@ -276,6 +278,7 @@ class PageLife(RuleBasedStateMachine):
 
     @initialize()
     def begin(self):
+        """Open a database."""
         folder = PageLife.folders.mktemp("life")  # type: ignore[attr-defined]
         self.database = Database.open(f"sqlite:///{folder}/s.db")
         self.clock = HandClock()
@@ -286,20 +289,24 @@ class PageLife(RuleBasedStateMachine):
 
     @rule()
     def keep(self):
+        """Keep a new page."""
         one = page(secrets.token_hex(4))
         self.pages.keep(one)
         self.kept.add(one.page_id)
 
     @rule(limit=st.integers(1, 3))
     def lease(self, limit):
+        """Lease some pages."""
         self.held += self.pages.lease("me", 60, limit)
 
     @rule(seconds=st.sampled_from([1, 61]))
     def wait(self, seconds):
+        """Let time pass."""
         self.clock.wait(seconds)
 
     @rule(which=st.integers(0, 9), how=st.sampled_from(["finish", "quarantine", "release", "renew"]))
     def end(self, which, how):
+        """End some lease, current or not; only the newest of its page may."""
         if not self.held:
             return
         leased = self.held[which % len(self.held)]
@@ -319,10 +326,12 @@ class PageLife(RuleBasedStateMachine):
 
     @rule()
     def try_again(self):
+        """Requeue everything quarantined."""
         self.pages.requeue([one.page_id for one in self.pages.quarantined()])
 
     @invariant()
     def every_page_is_in_exactly_one_state(self):
+        """The promise."""
         if self.database is None:
             return
         counts = self.pages.counts()
@@ -333,6 +342,7 @@ class PageLife(RuleBasedStateMachine):
         assert spooled(self.database) == {page_id for page_id, state in rows.items() if state != "examined"}
 
     def teardown(self):
+        """Close the database."""
         if self.database is not None:
             self.database.close()
 

@@ -10,7 +10,14 @@ from storage.scans import ScanStore
 from tests.storage.conftest import NOON
 
 REPORT = ScanReport(
-    "forum", NOON, NOON + timedelta(seconds=1), NOON + timedelta(seconds=9), 10, 6, 1, {Reason.GONE: 2, Reason.ROBOTS: 1}
+    site="forum",
+    due_at=NOON,
+    started_at=NOON + timedelta(seconds=1),
+    finished_at=NOON + timedelta(seconds=9),
+    listed=10,
+    fetched=6,
+    known=1,
+    failed={Reason.GONE: 2, Reason.ROBOTS: 1},
 )
 
 
