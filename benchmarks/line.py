@@ -1,0 +1,213 @@
+"""How fast the line is: enrolment, examination beside plaintext search, scanning with and without examination.
+
+`python -m benchmarks.line [enrol|examine|scan …]`. Examination is compared, in one run and on the same posts, with
+plaintext Aho-Corasick over as many identifiers as there are tags; those engines do not normalise, mask, combine or
+excerpt, and hold the plaintext. Processor seconds of one core for `enrol` and `examine`, wall clock for `scan`.
+Records are invented by a fixed seed; posts are those of benchmarks/kernel.py.
+"""
+
+import argparse
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import ahocorasick
+import ahocorasick_rs
+import numpy as np
+
+from app.demo.content import Paste, SiteContent
+from app.demo.site import DemoSite
+from app.enrol import enrol
+from app.init import init
+from benchmarks.kernel import corpus
+from matchers.engine import Engine
+from matchers.filter import BloomFilter
+from matchers.fingerprints import Enroller
+from matchers.interface import MatchingSettings
+from matchers.kernel import Kernel
+from matchers.keys import LinkageKey, LocalEvaluator
+from model.page import Passage
+from model.record import LinkageColumn, LinkageSchema, Record
+from storage.database import Database
+from storage.records import RecordStore
+
+KINDS = {
+    "name": "person_name", "resident_id": "resident_id", "phone": "phone", "email": "email",
+    "mrn": "mrn", "birth_date": "birth_date", "address": "address",
+}  # fmt: skip
+SCHEMA = LinkageSchema("ref", {name: LinkageColumn(kind) for name, kind in KINDS.items()})
+NOTED = LinkageSchema("ref", {**SCHEMA.columns, "note": LinkageColumn("note")})
+SURNAMES, GIVEN = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨", "明华丽强芳伟敏静磊洋艳勇军杰娟涛超霞平刚"
+
+
+def rows(count: int, *, notes: bool = False) -> Iterator[Record]:
+    """Yield invented records: valid in form, area codes and numbers that were never issued."""
+    chooser = random.Random(7)
+    for number in range(count):
+        born = f"{chooser.randint(1930, 2015)}{chooser.randint(1, 12):02}{chooser.randint(1, 28):02}"
+        values = {
+            "name": chooser.choice(SURNAMES) + "".join(chooser.choices(GIVEN, k=2)),
+            "resident_id": f"999{chooser.randint(0, 999):03}{born}{chooser.randint(0, 9999):04}",
+            "phone": f"154{chooser.randint(0, 10**8 - 1):08}",
+            "email": f"user{number}.{chooser.randint(0, 9999)}@example.org",
+            "mrn": f"MR{chooser.randint(0, 10**8 - 1):08}",
+            "birth_date": f"{born[:4]}-{born[4:6]}-{born[6:]}",
+            "address": f"云雀市磨坊街{chooser.randint(1, 999)}号{chooser.randint(1, 40)}栋{chooser.randint(101, 3999)}室",
+        }
+        if notes:
+            values["note"] = "".join(chooser.choices(GIVEN + SURNAMES + "痛热咳喘肿血压三五天", k=200))
+        yield Record(f"R-{number}", number + 1, values)
+
+
+def measure_enrolment() -> None:
+    """Print records per processor second, from row to committed SQLite, with and without a note of 200 Han."""
+    for label, schema, count, notes in (("rows", SCHEMA, 4000, False), ("rows with a note", NOTED, 1500, True)):
+        with tempfile.TemporaryDirectory() as folder:
+            database = Database.open(f"sqlite:///{folder}/bench.db")
+            store = RecordStore(database)
+            enroller = Enroller(LinkageKey.generate(), schema)
+            started, wall = time.process_time(), time.perf_counter()
+            report = enrol(rows(count, notes=notes), enroller, store)
+            spent, passed = time.process_time() - started, time.perf_counter() - wall
+            assert report.added == count, report.refused[:3]
+            size = sum(file.stat().st_size for file in Path(folder).iterdir())
+            per = store.count().postings / count
+            print(
+                f"| enrol {label} | {count / spent:,.0f} records per processor second ({count / passed:,.0f} wall) "
+                f"| {per:.0f} postings, {size / count / 1024:.1f} KiB each |"
+            )
+            database.close()
+
+
+def measure_examination(characters: int) -> None:
+    """Print MB/s and posts/s for the engine at 10^5 and 10^6 tags, and for two plaintext engines."""
+    source, posts = corpus(characters)
+    size = sum(len(post.encode()) for post in posts) / 1e6
+    print(f"| text | {source}: {len(posts)} posts, {size:.1f} MB | |")
+    for tags in (10**5, 10**6):
+        with tempfile.TemporaryDirectory() as folder:
+            engine, held = _engine(folder, tags)
+            ways: dict[str, Callable[[], object]] = {
+                "Spillwatch, all kinds": lambda engine=engine: _examine(engine, posts),  # type: ignore[misc]
+                "pyahocorasick, plaintext": _pyahocorasick(tags, posts),
+                "ahocorasick_rs, plaintext": _ahocorasick_rs(tags, posts),
+            }
+            best = dict.fromkeys(ways, float("inf"))
+            for _ in range(2):
+                for name, way in ways.items():
+                    started = time.process_time()
+                    way()
+                    best[name] = min(best[name], time.process_time() - started)
+            ours = best["Spillwatch, all kinds"]
+            for name, seconds in best.items():
+                told = f"{size / seconds:.1f} MB/s, {len(posts) / seconds:,.0f} posts/s"
+                print(f"| {name}, 10^{len(str(tags)) - 1} ({held} records enrolled) | {told} | {seconds / ours:.2f} |")
+
+
+def _engine(folder: str, tags: int) -> tuple[Engine, int]:
+    """Enrol 2,000 records for real and fill the filter up to `tags` with random ones, as more records would."""
+    key = LinkageKey.generate()
+    store = RecordStore(Database.open(f"sqlite:///{folder}/bench.db"))
+    enroller = Enroller(key, SCHEMA)
+    report = enrol(rows(2000), enroller, store)
+    real = np.concatenate([enroller.filter_tags(tokens) for _, tokens in store.tokens()])
+    filled = np.random.default_rng(1).integers(0, 2**64, max(0, tags - real.size), np.uint64)
+    tag_filter = BloomFilter.build(np.concatenate([real, filled]))
+    engine = Engine(LocalEvaluator(key, 1), Kernel(key.kernel_key(1)), tag_filter, store, MatchingSettings())
+    return engine, report.added
+
+
+def _examine(engine: Engine, posts: Sequence[str]) -> None:
+    for start in range(0, len(posts), 64):
+        engine.examine_many([[Passage(post, "body")] for post in posts[start : start + 64]])
+
+
+def _identifiers(count: int) -> list[str]:
+    chooser = random.Random(9)
+    shapes = (
+        lambda: f"999{chooser.randint(0, 10**15 - 1):015}",
+        lambda: f"154{chooser.randint(0, 10**8 - 1):08}",
+        lambda: f"user{chooser.randint(0, 10**9)}@example.org",
+        lambda: f"MR{chooser.randint(0, 10**8 - 1):08}",
+    )
+    return [shapes[number % 4]() for number in range(count)]
+
+
+def _pyahocorasick(tags: int, posts: Sequence[str]) -> Callable[[], object]:
+    automaton = ahocorasick.Automaton()
+    for number, value in enumerate(_identifiers(tags)):
+        automaton.add_word(value, number)
+    automaton.make_automaton()
+    return lambda: [list(automaton.iter(post)) for post in posts]
+
+
+def _ahocorasick_rs(tags: int, posts: Sequence[str]) -> Callable[[], object]:
+    automaton = ahocorasick_rs.AhoCorasick(_identifiers(tags))
+    return lambda: [automaton.find_matches_as_indexes(post) for post in posts]
+
+
+def measure_scanning(pages: int) -> None:
+    """Print pages per second of wall clock for a loopback site: fetched and stored, and examined as well."""
+    _, posts = corpus(pages * 4000)
+    pastes = tuple(Paste(f"p{number:05}", "paste", "text", posts[number], 5) for number in range(min(pages, len(posts))))
+    with tempfile.TemporaryDirectory() as folder, DemoSite(SiteContent(pastes, (), {})) as site:
+        config = _configured(Path(folder), site)
+        _run(config, "enrol", str(_patients(Path(folder))))
+        script = "import sys; from app.scan import main; sys.argv = ['scan', *sys.argv[1:]]; main()"
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-c", script, str(config), "pastes", "2026-01-01T00:00:00+00:00"], check=True)
+        scanned = time.perf_counter() - started
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "app.examiner", str(config), "--once"], check=True)
+        examined = time.perf_counter() - started
+    count = len(pastes)
+    print(f"| scan, {count} pastes, stored sealed, matching off | {count / scanned:.1f} pages/s | 1.00 |")
+    both = scanned + examined
+    print(f"| scan and examination one after the other | {count / both:.1f} pages/s | {scanned / both:.2f} |")
+    print(f"| examination alone (sandbox, matching, SQLite) | {count / examined:.1f} pages/s | |")
+
+
+def _configured(folder: Path, site: DemoSite) -> Path:
+    made = init(folder / "installation")
+    descriptions = made.config.parent / "sites"
+    descriptions.mkdir()
+    source = Path(__file__).resolve().parents[1] / "app/demo/sites/demo-pastes.yaml"
+    (descriptions / source.name).write_text(source.read_text("utf-8"), "utf-8")
+    text = made.config.read_text("utf-8").replace("sites: {}", "sites:")
+    text = text.replace("allow: []", f'allow: ["{site.address}"]\n  descriptions: sites')
+    text += f"  pastes: {{use: demo-pastes, root: '{site.paste_root}', every: 10m, delay: 0s}}\n"
+    made.config.write_text(text, "utf-8")
+    return made.config
+
+
+def _patients(folder: Path) -> Path:
+    path = folder / "patients.csv"
+    path.write_bytes((Path(__file__).resolve().parents[1] / "app/demo/patients.csv").read_bytes())
+    return path
+
+
+def _run(config: Path, *words: str) -> None:
+    subprocess.run([sys.executable, "-m", "app.cli", *words, "--config", str(config)], check=True, capture_output=True)
+
+
+def main() -> None:
+    """Measure what was asked for, or all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", nargs="*", default=["enrol", "examine", "scan"])
+    parser.add_argument("--characters", type=int, default=1_500_000)
+    parser.add_argument("--pages", type=int, default=200)
+    options = parser.parse_args()
+    if "enrol" in options.what:
+        measure_enrolment()
+    if "examine" in options.what:
+        measure_examination(options.characters)
+    if "scan" in options.what:
+        measure_scanning(options.pages)
+
+
+if __name__ == "__main__":
+    main()
