@@ -119,6 +119,12 @@ def test_a_shared_number_leads_to_the_one_who_is_named(bench: Bench) -> None:
     assert "R-770102" not in found or found["R-770102"].verdict is Verdict.SUSPICIOUS
 
 
+def test_a_name_beside_the_address_counts_and_another_does_not(bench: Bench) -> None:
+    """Name and house number together are worth a look; the household with another name is not."""
+    assert bench.found(f"何云舒，住址{STREET}")["R-770102"].kinds == ("address", "person_name")
+    assert "R-770102" not in bench.found(f"李四，住址{STREET}")
+
+
 def test_spans_point_into_the_original_text(bench: Bench) -> None:
     """Spans count characters of the text as it stood, not as it was folded."""
     text = "😀…①看：９９９９\u200b０１-19610807-0423！"
@@ -151,6 +157,8 @@ def test_a_phrase_of_many_records_identifies_nobody() -> None:
     several = Bench.enrol(schema, records)
     assert several.found(template) == {}
     assert set(several.found("网传" + own[1] + template)) == {"R-2"}
+    # What is left of the record beside the template is too short to be an excerpt of it.
+    assert several.found(own[1][-9:] + template) == {}
 
 
 def test_a_page_of_nothing_but_numbers_says_that_it_was_cut(bench: Bench) -> None:
