@@ -117,14 +117,14 @@ def test_a_forked_child_has_connections_of_its_own(tmp_path):
     """A database that was open at the fork works on both sides."""
     database = Database.open(f"sqlite:///{tmp_path}/s.db")
     with database.reading() as tx:
-        tx.execute(select(spool.c.page_id)).all()
+        parents = tx.connection.dbapi_connection
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
             with database.transaction() as tx:
                 tx.exec_driver_sql("INSERT INTO facts (name, value) VALUES ('child', x'00')")
-            code = 0
+                code = int(tx.connection.dbapi_connection is parents)
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
