@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeVar
 
+import structlog
 import typer
 
 from app import child, console, logs, owner
@@ -30,6 +31,7 @@ app = typer.Typer(
 evidence_app = typer.Typer(help="Verify and open what was kept.", no_args_is_help=True)
 app.add_typer(evidence_app, name="evidence")
 
+log = structlog.get_logger(__name__)
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", envvar="SPILLWATCH_CONFIG", help="The configuration.")]
 HERE = Path("config.yaml")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -37,13 +39,17 @@ EXIT = {"nothing found": 0, "leak": 1, "suspicious": 1, "could not read": 2}
 
 
 def main() -> None:
-    """Run the command line; an error that was foreseen is one line and exit code 2."""
+    """Run the command line; an error is one line and exit code 2: 1 has a meaning of its own."""
     child.leave_no_core()
     logs.configure()
     try:
         app()
     except SpillwatchError as error:
         console.complain(str(error))
+        sys.exit(2)
+    except Exception:
+        log.critical("stopped by an unforeseen error", exc_info=True)
+        console.complain("stopped by an unforeseen error, which is a mistake in Spillwatch; the log says where")
         sys.exit(2)
 
 
@@ -321,12 +327,18 @@ def verify_evidence(path: Path) -> None:
     """
     from alerts.evidence.verify import verify
 
-    verification = verify(path)
-    for line in verification.lines:
-        console.say(line)
-    for problem in verification.problems:
-        console.complain(problem)
-    raise typer.Exit(0 if verification.ok else 1)
+    below = [manifest.parent for manifest in sorted(path.glob("[0-9]*/[0-9]*/[!.]*/manifest.json"))]
+    bad = 0
+    for folder in below or [path]:
+        verification = verify(folder)
+        bad += not verification.ok
+        if below:
+            console.say(f"{folder}: {'ok' if verification.ok else 'BAD'}")
+        for line in () if below else verification.lines:
+            console.say(line)
+        for problem in verification.problems:
+            console.complain(problem)
+    raise typer.Exit(1 if bad else 0)
 
 
 @evidence_app.command("open")
