@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from alerts.channels.email import EmailChannel
 from alerts.evidence.screenshot import browser_path
 from app.config import Config
-from app.wiring import open_channels, open_stores, read_key
+from app.wiring import folds_as_enrolled, open_channels, open_stores, read_key
 from crawler.catalogue import uses
 from decoders.sandbox import open_sandbox
 from model.errors import SpillwatchError
@@ -48,6 +48,9 @@ def _database(config: Config) -> Iterator[Finding]:
                 yield Finding("linkage key", False, str(error))
             else:
                 yield Finding("linkage key", True, "readable, and the one that this database was made with")
+            if counts.records and not folds_as_enrolled(stores):
+                advice = "enrol your export again: Python or OpenCC changed since, and rare characters fold otherwise"
+                yield Finding("enrolment", None, advice)
             if not counts.records:
                 yield Finding("records", None, "none enrolled yet. Run: spillwatch enrol FILE.csv")
             waiting = len(stores.outbox.pending())

@@ -15,8 +15,18 @@ from app import child, logs, owner
 from app.config import Config, read_config
 from app.enrol import erase_handle
 from app.examine import Examiner
+from app.report import report_problem
 from app.stores import Stores
-from app.wiring import now, open_enroller, open_examiner, open_stores, read_key
+from app.wiring import (
+    folds_as_enrolled,
+    now,
+    open_channels,
+    open_enroller,
+    open_examiner,
+    open_stores,
+    read_key,
+)
+from model.alert import Subject
 from model.errors import SpillwatchError
 
 PAUSE = 1.0
@@ -31,6 +41,9 @@ def work(config: Config, stores: Stores, stopping: threading.Event, *, once: boo
     erase_expired(config, stores)
     while not stopping.is_set():
         version = stores.facts.filter_version()
+        if not folds_as_enrolled(stores):
+            words = ["enrolment-outdated"]
+            report_problem(stores, tuple(open_channels(config)), Subject.SYSTEM, "", words, now())
         with open_examiner(config, stores) as examiner:
             log.info("examiner ready", isolation=examiner.context.isolation, filter_version=version)
             done += _until_changed(examiner, stores, version, stopping, once=once)

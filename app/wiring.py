@@ -19,6 +19,7 @@ from app.examine import Examiner
 from app.secret import linkage_key, resolve
 from app.stores import Stores
 from decoders.sandbox import open_sandbox
+from matchers import foldtables
 from matchers.engine import Engine
 from matchers.filter import BloomFilter
 from matchers.fingerprints import Enroller
@@ -59,6 +60,16 @@ def read_key(config: Config, stores: Stores) -> LinkageKey:
     key.require(stores.facts.set_key_check(key.check_tag()))
     stores.facts.set_public_key(keypair_from(key.spool_seed()).public)
     return key
+
+
+def folds_as_enrolled(stores: Stores) -> bool:
+    """Tell whether text is folded as when the first record was enrolled.
+
+    Another Python or another OpenCC may fold a rare character otherwise, and a record that holds it would be missed:
+    enrol anew then.
+    """
+    present = foldtables.digest().encode()
+    return stores.facts.set_once("fold-tables", present) == present
 
 
 def open_enroller(config: Config, key: LinkageKey) -> Enroller:
