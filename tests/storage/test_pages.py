@@ -366,3 +366,20 @@ def test_payload_rows_count(pages, database):
         pages.keep(page(f"i-{number}"))
     with database.reading() as tx:
         assert tx.execute(select(func.count()).select_from(spool)).scalar_one() == 3
+
+
+def test_what_a_dead_examiner_held_is_given_back(pages, clock):
+    """Its pages are free at once, others keep theirs, and only the one being examined counts an attempt."""
+    for number in range(3):
+        pages.keep(page(f"item-{number}"))
+        clock.wait(1)
+    held = pages.lease("dead", 60, 2)
+    pages.lease("alive", 60, 1)
+    assert sorted(pages.holders()) == ["alive", "dead"]
+    assert pages.free("dead") == 2
+    assert pages.holders() == ["alive"]
+    again = pages.lease("next", 60, 9)
+    assert [one.page_id for one in again] == [one.page_id for one in held]
+    assert [one.attempts for one in again] == [2, 1]
+    with pytest.raises(Superseded):
+        pages.renew(held[0], 60)
