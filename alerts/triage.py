@@ -18,7 +18,7 @@ from model.match import Match, Verdict
 MANY_RECORDS = 10
 """Records on one page from which it counts as a dump: each alert is one step graver."""
 
-CLINICAL = frozenset({"clinical_note"})
+CLINICAL = frozenset({"note"})
 """Kinds that say what somebody suffers from."""
 
 ORDER = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)

@@ -164,7 +164,7 @@ def test_content_never_reaches_a_message():
         text = "".join(source.choices(alphabet, k=120))
         shown = page(f"{number:032x}", text=text)
         read = decoded(text)
-        found = match(number, element("person_name", "phone", role="conjunction"), element("clinical_note"))
+        found = match(number, element("person_name", "phone", role="conjunction"), element("note"))
         raised = triage(
             page_id=shown.page_id,
             site=shown.site,

@@ -12,7 +12,7 @@ from model.alert import Alert, Severity, Subject
 from model.match import Verdict
 from tests.alerts.captures import NOW, PAGE_ID, element, match
 
-NOTE = element("clinical_note", role="passage", form="excerpt")
+NOTE = element("note", role="passage", form="excerpt")
 NAME_AND_BIRTH = element("person_name", "birth_date", role="conjunction")
 ID, MASKED_ID = element("resident_id"), element("resident_id", form="masked")
 LEAK, SUSPICIOUS = Verdict.LEAK, Verdict.SUSPICIOUS
