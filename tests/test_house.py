@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from importlinter.cli import lint_imports
 
 from tests.needs import require
 
@@ -78,11 +77,12 @@ def places(pattern: re.Pattern[str], name: str, text: str) -> list[str]:
     return [f"{name}:{text.count(chr(10), 0, found.start()) + 1}" for found in pattern.finditer(text)]
 
 
-def test_rooms_import_only_downwards(monkeypatch):
+def test_rooms_import_only_downwards():
     """The import contract of pyproject.toml holds."""
-    monkeypatch.chdir(ROOT)
-    monkeypatch.syspath_prepend(str(ROOT))
-    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
+    # A process of its own: import-linter stumbles over what Twisted, loaded by other tests, adds to every class.
+    program = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))"
+    linter = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert linter.returncode == 0, linter.stdout + linter.stderr
 
 
 def test_the_nouns_need_only_the_standard_library():
