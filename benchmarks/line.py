@@ -18,6 +18,7 @@ from pathlib import Path
 import ahocorasick
 import ahocorasick_rs
 import numpy as np
+from stdnum.cn import ric
 
 from app.demo.content import Paste, SiteContent
 from app.demo.site import DemoSite
@@ -49,9 +50,10 @@ def rows(count: int, *, notes: bool = False) -> Iterator[Record]:
     chooser = random.Random(7)
     for number in range(count):
         born = f"{chooser.randint(1930, 2015)}{chooser.randint(1, 12):02}{chooser.randint(1, 28):02}"
+        resident = f"999{chooser.randint(0, 999):03}{born}{chooser.randint(0, 999):03}"
         values = {
             "name": chooser.choice(SURNAMES) + "".join(chooser.choices(GIVEN, k=2)),
-            "resident_id": f"999{chooser.randint(0, 999):03}{born}{chooser.randint(0, 9999):04}",
+            "resident_id": resident + ric.calc_check_digit(resident),
             "phone": f"154{chooser.randint(0, 10**8 - 1):08}",
             "email": f"user{number}.{chooser.randint(0, 9999)}@example.org",
             "mrn": f"MR{chooser.randint(0, 10**8 - 1):08}",
