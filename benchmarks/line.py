@@ -53,7 +53,7 @@ def rows(count: int, *, notes: bool = False) -> Iterator[Record]:
         resident = f"999{chooser.randint(0, 999):03}{born}{chooser.randint(0, 999):03}"
         values = {
             "name": chooser.choice(SURNAMES) + "".join(chooser.choices(GIVEN, k=2)),
-            "resident_id": resident + ric.calc_check_digit(resident),
+            "resident_id": resident + ric.calc_check_digit(resident + "0"),
             "phone": f"154{chooser.randint(0, 10**8 - 1):08}",
             "email": f"user{number}.{chooser.randint(0, 9999)}@example.org",
             "mrn": f"MR{chooser.randint(0, 10**8 - 1):08}",
