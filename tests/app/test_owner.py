@@ -30,7 +30,7 @@ def other_machine(name: str) -> str:
     ],
 )
 def test_only_the_provably_dead_are_dead(name, died):
-    """A reused process number is dead; another host, another namespace, or a name of another form is not known to be."""
+    """A reused process number is dead; another host, another namespace, or another form is not known to be."""
     assert owner.has_died(name) is died
 
 
