@@ -17,7 +17,8 @@ ARGS ?=
 # a build environment: nothing is fetched that a lock does not name.
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
 INSTALL_LOCK = $(PIP) install --quiet --progress-bar off --require-hashes --no-build-isolation -r
-INSTALL_SELF = $(PIP) install --quiet --no-deps --no-build-isolation --no-index -e .
+# setuptools warns that an editable installation is one: that is what is wanted.
+INSTALL_SELF = PYTHONWARNINGS=ignore $(PIP) install --quiet --no-deps --no-build-isolation --no-index -e .
 
 .PHONY: help
 help:  ## list the verbs
