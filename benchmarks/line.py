@@ -129,12 +129,13 @@ def _examine(engine: Engine, posts: Sequence[str]) -> None:
 
 
 def _identifiers(count: int) -> list[str]:
+    """Return random identifiers with any beginning: an automaton over one prefix would hardly leave its root."""
     chooser = random.Random(9)
     shapes = (
-        lambda: f"999{chooser.randint(0, 10**15 - 1):015}",
-        lambda: f"154{chooser.randint(0, 10**8 - 1):08}",
-        lambda: f"user{chooser.randint(0, 10**9)}@example.org",
-        lambda: f"MR{chooser.randint(0, 10**8 - 1):08}",
+        lambda: f"{chooser.randint(10**17, 10**18 - 1)}",
+        lambda: f"1{chooser.randint(3 * 10**9, 10**10 - 1)}",
+        lambda: "".join(chooser.choices("abcdefghijklmnopqrstuvwxyz", k=8)) + "@example.org",
+        lambda: f"{chooser.choice('ABHMYZ')}{chooser.randint(0, 10**8 - 1):08}",
     )
     return [shapes[number % 4]() for number in range(count)]
 
