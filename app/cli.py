@@ -77,13 +77,14 @@ def enrol(
     """
     from app.enrol import enrol as enrol_rows
     from app.rows import count_rows, read_rows
-    from app.wiring import open_enroller, read_key
+    from app.wiring import note_folding, open_enroller, read_key
 
     settings, stores_of = _open(config)
     with stores_of as stores:
         enroller = open_enroller(settings, read_key(settings, stores))
         with console.progress("enrolling", count_rows(file), "rows") as advance, _alone(stores, "enrolment"):
             report = enrol_rows(read_rows(file, settings.enrolment), enroller, stores.records, advance)
+        note_folding(stores, report.added + report.changed + report.unchanged)
         counts = stores.records.count()
     for refused in report.refused[:100]:
         console.complain(f"{file}: {refused}")

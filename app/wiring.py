@@ -72,6 +72,14 @@ def folds_as_enrolled(stores: Stores) -> bool:
     return stores.facts.set_once("fold-tables", present) == present
 
 
+def note_folding(stores: Stores, enrolled: int) -> None:
+    """Remember how text is folded, after an enrolment of so many rows; an export of everything settles it anew."""
+    if enrolled >= stores.records.count().records:
+        stores.facts.replace("fold-tables", foldtables.digest().encode())
+    else:
+        folds_as_enrolled(stores)
+
+
 def open_enroller(config: Config, key: LinkageKey) -> Enroller:
     """Return what turns records into fingerprints."""
     return Enroller(key, config.enrolment, EPOCH)
