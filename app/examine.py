@@ -103,25 +103,24 @@ class Examiner:
         unread = _unread(decoded, capped=examination.capped)
         if examination.matches:
             return self._raise(leased, page, decoded, examination.matches, unread)
-        if unread and not decoded.passages:
+        if unread:
             return self._quarantine(leased, decoded, unread)
-        return self._dismiss(leased, decoded, unread)
+        return self._dismiss(leased, decoded)
 
     def _quarantine(self, leased: LeasedPage, decoded: Decoded, unread: tuple[Reason, ...]) -> Examined:
-        """Keep the page sealed, with the reason, until it can be read; tell people."""
+        """Keep the page sealed, with the reason, until all of it can be read; tell people."""
         with self.stores.database.transaction() as tx:
             self.stores.pages.quarantine(tx, leased, unread[0], decoded.outcomes)
             self._tell_unread(tx, leased.site, unread)
         log.warning("page quarantined", page=leased.page_id, site=leased.site, reason=unread[0])
         return Examined(leased.page_id, leased.site, Verdict.UNREADABLE, unread=unread)
 
-    def _dismiss(self, leased: LeasedPage, decoded: Decoded, unread: tuple[Reason, ...]) -> Examined:
-        """Nothing matched: delete what was captured, keep the count; unread parts are still told."""
+    def _dismiss(self, leased: LeasedPage, decoded: Decoded) -> Examined:
+        """Everything was read and nothing matched: delete what was captured, keep the count."""
         with self.stores.database.transaction() as tx:
             self.stores.pages.finish(tx, leased, Verdict.NOTHING, decoded.outcomes)
-            self._tell_unread(tx, leased.site, unread)
         log.debug("page examined", page=leased.page_id, site=leased.site, verdict=Verdict.NOTHING)
-        return Examined(leased.page_id, leased.site, Verdict.NOTHING, unread=unread)
+        return Examined(leased.page_id, leased.site, Verdict.NOTHING)
 
     def _raise(
         self, leased: LeasedPage, page: Page, decoded: Decoded, matches: Sequence[Match], unread: tuple[Reason, ...]
