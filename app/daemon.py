@@ -225,7 +225,9 @@ class Daemon:
             first = self._stores.scans.first(site.name)
             watched_long_enough = first is not None and first <= since
             if watched_long_enough and self._stores.scans.items_since(site.name, since) < site.expect.items:
-                changed = self._stores.scans.set_state(site.name, SiteState.SILENT, None, now())
-                if changed:
+                health = self._stores.scans.state(site.name)
+                if health is None or health.state is not SiteState.SILENT:
+                    # Told before it is noted: a crash in between tells again, and never not at all.
                     words = [SiteState.SILENT.value]
                     report_problem(self._stores, tuple(self._channels), Subject.SITE, site.name, words, now())
+                    self._stores.scans.set_state(site.name, SiteState.SILENT, None, now())

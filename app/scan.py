@@ -66,8 +66,9 @@ def _wait(process: "subprocess.Popen[bytes]", stopping: threading.Event) -> bool
 
 
 def _judge(report: ScanReport, site: SiteSettings, stores: Stores, channels: Sequence[str]) -> None:
-    """Move the site's state; a change for the worse is an alert."""
-    changed = stores.scans.set_state(site.name, report.state, report.reason, report.finished_at)
+    """Move the site's state; a change for the worse is an alert, told before it is noted so that no crash hides it."""
+    health = stores.scans.state(site.name)
+    before = health.state if health else SiteState.WORKING
     log.info(
         "scan finished",
         site=site.name,
@@ -77,9 +78,10 @@ def _judge(report: ScanReport, site: SiteSettings, stores: Stores, channels: Seq
         failed=sum(report.failed.values()),
         state=report.state,
     )
-    if changed and report.state is not SiteState.WORKING:
+    if report.state not in (before, SiteState.WORKING):
         words = [report.state.value, *([report.reason.value] if report.reason else [])]
         report_problem(stores, channels, Subject.SITE, site.name, words, now(), site_class=site.use)
+    stores.scans.set_state(site.name, report.state, report.reason, report.finished_at)
 
 
 def main() -> None:
