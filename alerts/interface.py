@@ -48,8 +48,6 @@ class EvidenceSettings:
     """age public keys (`age1…`) that can open the content. The private keys belong on another machine."""
     screenshot: bool = True
     """Render the captured bytes with Chromium where it is present."""
-    keep_for: float = 86_400.0 * 365 * 3
-    """Seconds after which evidence may be deleted."""
 
 
 @dataclass(frozen=True, slots=True)
