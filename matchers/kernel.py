@@ -58,9 +58,22 @@ class Kernel:
         `lengths` is one number for all windows or one per window, at least 1. Windows of 1 to 64 units are what it
         is made for; longer ones cost in proportion. The tag depends on the field and the units alone.
         """
+        return _first_half(self._blocks(field, units, starts, lengths))
+
+    def blocks_of(self, field: str, values: Sequence[str]) -> NDArray[np.uint8]:
+        """Return the 16 bytes of which `tags_of` gives the first 8, a row for each canonical string.
+
+        They stand for a value in a conjunction, so that two halves can be brought together without plaintext.
+        """
+        return self._blocks(field, *_joined(values)).view(np.uint8).reshape(-1, BLOCK)
+
+    def _blocks(
+        self, field: str, units: NDArray[np.uint16], starts: NDArray[np.integer], lengths: NDArray[np.integer] | int
+    ) -> NDArray[np.complex128]:
+        """Return the block of each window."""
         sizes = np.full(min(len(starts), _BATCH), lengths) if isinstance(lengths, int) else lengths
         if not len(starts):
-            return np.zeros(0, np.uint64)
+            return np.zeros(0, _BLOCK_TYPE)
         if not units.all():  # 0 pads a block, so within a window it counts as a unit that canonical text cannot hold
             units = np.where(units == 0, np.uint16(0xFFFF), units)
         one = _padded(units.astype(np.uint8))
@@ -73,12 +86,7 @@ class Kernel:
 
     def tags_of(self, field: str, values: Sequence[str]) -> NDArray[np.uint64]:
         """Return the tag of each canonical string, the same as `tags` gives for its window."""
-        joined = "".join(values)
-        lengths = np.fromiter(map(len, values), np.intp, len(values))
-        units = np.frombuffer(joined.encode("utf-16-le", "surrogatepass"), np.uint16)
-        if len(units) != len(joined):
-            lengths = np.fromiter((len(v.encode("utf-16-le", "surrogatepass")) // 2 for v in values), np.intp)
-        return self.tags(field, units, np.cumsum(lengths) - lengths, lengths)
+        return self.tags(field, *_joined(values))
 
     def combine(self, field: str, left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Return the tag of each conjunction of two tags; order matters."""
@@ -134,9 +142,9 @@ class Kernel:
     def _batches(
         self, field: str, one: NDArray[np.uint8], two: NDArray[np.uint8] | None, seen: NDArray[np.int32] | None,
         starts: NDArray[np.integer], lengths: NDArray[np.integer],
-    ) -> NDArray[np.uint64]:  # fmt: skip
-        """Return the tags of all windows, from the units in one and in two bytes and the count of wide ones before."""
-        tags = np.empty(len(starts), np.uint64)
+    ) -> NDArray[np.complex128]:  # fmt: skip
+        """Return the blocks of all windows, from the units in one and in two bytes and the count of wide ones before."""
+        tags = np.empty(len(starts), _BLOCK_TYPE)
         for first in range(0, len(starts), _BATCH):
             begins = starts[first : first + _BATCH].astype(np.intp, copy=False)
             extents = lengths[first : first + _BATCH] if len(lengths) == len(starts) else lengths[: len(begins)]
@@ -160,13 +168,13 @@ class Kernel:
 
     def _chained(
         self, field: str, width: str, data: NDArray[np.uint8], begins: NDArray[np.intp], extents: NDArray[np.intp]
-    ) -> NDArray[np.uint64]:
-        """Return the tags of windows (in bytes) of one width, grouped by their number of blocks."""
+    ) -> NDArray[np.complex128]:
+        """Return the blocks of windows (in bytes) of one width, grouped by their number of blocks."""
         least, most = -(-int(extents.min()) // BLOCK), -(-int(extents.max()) // BLOCK)
         if least == most:
             return self._group(field, width, data, begins, extents, most)
         blocks = (extents + (BLOCK - 1)) >> 4
-        tags = np.empty(len(begins), np.uint64)
+        tags = np.empty(len(begins), _BLOCK_TYPE)
         small = blocks.astype(np.uint16) if blocks.max() < 1 << 16 else blocks  # numpy sorts short integers by radix
         order = np.argsort(small, kind="stable")
         for chosen in np.split(order, np.flatnonzero(np.diff(blocks[order])) + 1):
@@ -176,8 +184,8 @@ class Kernel:
     def _group(
         self, field: str, width: str, data: NDArray[np.uint8], begins: NDArray[np.intp], extents: NDArray[np.intp],
         blocks: int,
-    ) -> NDArray[np.uint64]:  # fmt: skip
-        """Return the tags of windows (in bytes) that all fill the same number of blocks."""
+    ) -> NDArray[np.complex128]:  # fmt: skip
+        """Return the blocks of windows (in bytes) that all fill the same number of blocks."""
         encryptor = self._encryptor(field, width, blocks)
         windows = _windows(data, 1)
         low, high = int(begins.min()), int(begins.max()) + 1
@@ -197,7 +205,7 @@ class Kernel:
                 _words(part)[...] ^= _words(chain)
             chain = _encrypt(encryptor, part)
         assert chain is not None
-        return _first_half(chain)
+        return chain
 
     def _encryptor(self, field: str, width: str, blocks: int) -> CipherContext:
         """Return the encryptor of one purpose, the same object each time."""
@@ -209,6 +217,16 @@ class Kernel:
             found = Cipher(algorithms.AES(subkey), modes.ECB()).encryptor()  # noqa: S305  each block is one PRF call
             self._encryptors[name] = found
         return found
+
+
+def _joined(values: Sequence[str]) -> tuple[NDArray[np.uint16], NDArray[np.intp], NDArray[np.intp]]:
+    """Return the units of all strings, where each starts, and its length."""
+    joined = "".join(values)
+    lengths = np.fromiter(map(len, values), np.intp, len(values))
+    units = np.frombuffer(joined.encode("utf-16-le", "surrogatepass"), np.uint16)
+    if len(units) != len(joined):
+        lengths = np.fromiter((len(v.encode("utf-16-le", "surrogatepass")) // 2 for v in values), np.intp)
+    return units, np.cumsum(lengths) - lengths, lengths
 
 
 def _padded(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
