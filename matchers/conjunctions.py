@@ -11,7 +11,10 @@ from typing import NamedTuple
 from matchers.kinds.kind import Term
 
 PARTNERS = {
-    "name": ("birth_date", "phone_tail", "phone_head", "id_ends", "id_tail", "number", "number_tail"),
+    "name": ("birth_date", "phone_tail", "phone_head", "phone_start", "id_ends", "id_tail", "id_start", "number_tail"),
+    "pinyin": ("birth_date", "phone_tail", "id_tail", "number_tail"),
+    "initial": ("birth_date", "phone_tail", "id_tail"),
+    "given": ("phone_mask", "id_ends", "id_mask"),
     "name_mask": ("phone_mask", "id_ends", "id_mask", "id_tail"),
     "surname": ("phone_mask", "id_ends", "id_mask"),
 }
@@ -19,6 +22,10 @@ PARTNERS = {
 
 ALONE = frozenset(("resident_id", "phone", "email", "number"))
 """Fields that may be searched alone, if the linkage schema lets them."""
+
+
+PUBLIC = "public_name"
+"""The name of a public figure: searched alone, and counted only where the words around it speak of illness."""
 
 
 class Conjunction(NamedTuple):

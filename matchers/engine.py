@@ -1,29 +1,37 @@
 """Passages → matches: finds on a page the records that were enrolled, without any of their values."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matchers import judging, passages
-from matchers.candidates import Sighted, Survey, survey
+from matchers import passages
 from matchers.canonical import fold_many
-from matchers.conjunctions import joined
+from matchers.conjunctions import ALONE, joined
 from matchers.interface import Evaluator, MatchingSettings, PostingStore, TagFilter
+from matchers.judging import Batch, Evidence, Judge, Piece, judge
 from matchers.kernel import Kernel
 from matchers.kinds import by_code, kinds
 from matchers.postings import walk
+from matchers.scanners.sink import FORMS, MASKED
 from matchers.sightings import Hit
+from matchers.survey import Sighted, Survey, Surveyor, shapes
 from model.match import Match
 from model.page import Passage
 
-LONGEST_CHAIN = 64
+LONGEST_CHAIN: Final = 64
 """Records that may share a value on a page; a value of more people says nothing of one."""
-MOST_LOOKUPS = 20_000
+MOST_LOOKUPS: Final = 20_000
 """Values of one page that are looked up after the filter; ordinary pages need a handful."""
-COMMON = 3
+BATCH: Final = 1 << 18
+"""Characters that are examined in one pass."""
+PIECE: Final = 1 << 17
+"""Characters after which a passage is cut, with `OVERLAP` characters in both pieces."""
+OVERLAP: Final = 1 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,17 @@ class Examination:
     """True if a cap was reached, so that part of the page was not compared: the page must be reported as such."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Alive:
+    """A value that the filter lets through."""
+
+    field: str
+    value: bytes
+    start: int
+    end: int
+    form: str
+
+
 class Engine:
     """Examines pages. Holds the evaluator and the kernel, hence the key; has no network."""
 
@@ -46,88 +65,111 @@ class Engine:
         tag_filter: TagFilter,
         store: PostingStore,
         settings: MatchingSettings,
+        records: int = 1_000,
     ) -> None:
-        """Take the parts; nothing is read yet."""
+        """Take the parts; `records` is about how many are enrolled: the more, the likelier is coincidence."""
         self._evaluator = evaluator
         self._kernel = kernel
         self._filter = tag_filter
         self._store = store
         self._settings = settings
+        self._records = records
+        self._surveyor = Surveyor(shapes(kernel, tag_filter), settings.window)
 
     def examine(self, passages: Sequence[Passage]) -> Examination:
         """Return the examination of one page."""
         return self.examine_many([passages])[0]
 
     def examine_many(self, pages: Sequence[Sequence[Passage]]) -> list[Examination]:
-        """Return the examination of each page, in order; one vector pass over all of them."""
-        flat = [passage for page in pages for passage in page]
-        owner = [number for number, page in enumerate(pages) for _ in page]
-        if not flat:
-            return [Examination((), False) for _ in pages]
-        seen = self._survey(flat)
-        capped, kept = _capped(self._alive(seen), owner)
-        hits = self._look_up(kept)
-        return self._judge(pages, owner, seen, hits, capped | {owner[number] for number in seen.capped})
+        """Return the examination of each page, in order; vector passes over many of them."""
+        found: dict[int, dict[bytes, list[Evidence]]] = defaultdict(lambda: defaultdict(list))
+        capped: set[int] = set()
+        for pieces in _batches(pages):
+            self._batch(pieces, found, capped)
+        return [self._examination(found.get(number, {}), number in capped) for number in range(len(pages))]
 
     def hits(self, passages: Sequence[Passage]) -> list[Hit]:
         """Return every enrolled term that stands on a page, before anything is weighed: for tests and diagnosis."""
-        return self._look_up(self._alive(self._survey(passages)))
+        return [hit for pieces in _batches([passages]) for hit in self._hits(pieces)[1]]
 
-    def _survey(self, flat: Sequence[Passage]) -> Survey:
-        """Return what may stand on the passages."""
-        folded, starts = fold_many([passage.text for passage in flat])
-        return survey(folded, starts, flat, self._settings.window)
+    def _examination(self, found: dict[bytes, list[Evidence]], capped: bool) -> Examination:
+        matches = (judge(handle, evidence, self._settings, self._records) for handle, evidence in found.items())
+        ranked = sorted((match for match in matches if match is not None), key=lambda match: -match.score)
+        return Examination(tuple(ranked), capped)
 
-    def _alive(self, seen: Survey) -> list[Sighted]:
-        """Return everything that the filter lets through."""
-        return [*self._alone(seen), *self._together(seen), *self._shingles(seen)]
+    def _batch(
+        self, pieces: Sequence[Piece], found: dict[int, dict[bytes, list[Evidence]]], capped: set[int]
+    ) -> None:
+        """Add what one batch shows of each record on each page."""
+        batch, hits, full = self._hits(pieces)
+        capped |= full
+        if not hits:
+            return
+        by_record: dict[tuple[int, bytes], list[Hit]] = defaultdict(list)
+        for hit in hits:
+            by_record[batch.page_of(hit.passage), hit.payload.handle].append(hit)
+        details = self._store.details([handle for _, handle in by_record])
+        weighing = Judge(self._kernel, batch, self._surveyor, hits)
+        for (page, handle), some in by_record.items():
+            found[page][handle] += weighing.evidence(handle, some, details.get(handle, b""))
 
-    def _alone(self, seen: Survey) -> list[Sighted]:
-        """Return sighted values that the filter lets through."""
-        return [found for group in seen.alone.values() for found in self._surviving(group)]
+    def _hits(self, pieces: Sequence[Piece]) -> tuple[Batch, list[Hit], set[int]]:
+        """Return the batch, the terms of records that stand in it, and the pages that reached a cap."""
+        folded, starts = fold_many([piece.text for piece in pieces])
+        survey = self._surveyor.survey(folded)
+        batch = Batch(pieces, folded, starts, survey)
+        capped = set() if survey.dropped < 0 else {piece.page for piece in pieces[batch.piece_at(survey.dropped) :]}
+        alive = [*self._values(survey), *self._shingles(batch)]
+        counts: dict[int, int] = defaultdict(int)
+        kept = []
+        for each in alive:
+            page = batch.page_of(batch.piece_of(each.field, each.start))
+            counts[page] += 1
+            if counts[page] <= MOST_LOOKUPS:
+                kept.append(each)
+        capped |= {page for page, count in counts.items() if count > MOST_LOOKUPS}
+        return batch, self._look_up(batch, kept), capped
 
-    def _surviving(self, group: Sequence[Sighted]) -> Iterable[Sighted]:
-        tags = self._kernel.tags_of(group[0].field, [found.text for found in group])
-        return (group[index] for index in self._filter.survivors(tags).tolist())
+    def _values(self, survey: Survey) -> Iterator[_Alive]:
+        """Yield values and conjunctions that the filter lets through."""
+        seen = survey.seen
+        used = {name for pair in survey.pairs for name in (pair.left, pair.right)} | survey.alone
+        tags = {name: self._tags(seen[name]) for name in used}
+        for name in survey.alone:
+            for index in self._filter.survivors(tags[name]).tolist():
+                each = seen[name]
+                yield _Alive(
+                    name, each.text(index).encode(), int(each.start[index]), int(each.end[index]),
+                    FORMS[int(each.form[index])],
+                )  # fmt: skip
+        if not survey.pairs:
+            return
+        left = np.concatenate([tags[pair.left].take(pair.one) for pair in survey.pairs])
+        right = np.concatenate([tags[pair.right].take(pair.other) for pair in survey.pairs])
+        begins = np.cumsum([0, *(len(pair.one) for pair in survey.pairs)])
+        alive = self._filter.survivors(self._kernel.combine("pair", left, right))
+        for index, number in zip(
+            alive.tolist(), (np.searchsorted(begins, alive, side="right") - 1).tolist(), strict=True
+        ):
+            pair = survey.pairs[number]
+            at = index - int(begins[number])
+            yield _together(seen[pair.left], int(pair.one[at]), seen[pair.right], int(pair.other[at]))
 
-    def _together(self, seen: Survey) -> list[Sighted]:
-        """Return conjunctions that the filter lets through."""
-        alive: list[Sighted] = []
-        for field, (names, others, left, right) in seen.pairs.items():
-            left_field, _, right_field = field.partition("+")
-            left_tags = self._kernel.tags_of(left_field, [each.text for each in names])
-            right_tags = self._kernel.tags_of(right_field, [each.text for each in others])
-            tags = self._kernel.combine(field, left_tags[left], right_tags[right])
-            for index in self._filter.survivors(tags).tolist():
-                name, other = names[int(left[index])], others[int(right[index])]
-                alive.append(
-                    Sighted(
-                        field,
-                        joined(name.text, other.text),
-                        "",
-                        name.passage,
-                        min(name.start, other.start),
-                        max(name.end, other.end),
-                        "masked" if "masked" in (name.form, other.form) else other.form,
-                    )
-                )
-        return alive
+    def _tags(self, each: Sighted) -> NDArray[np.uint64]:
+        return self._kernel.tags(each.field, each.values, each.offset, each.length)
 
-    def _shingles(self, seen: Survey) -> list[Sighted]:
-        """Return shingles that the filter lets through; their spans are in the compact stream's origin."""
-        alive = []
-        stream = seen.compact
+    def _shingles(self, batch: Batch) -> Iterator[_Alive]:
+        """Yield shingles that the filter lets through; their spans are in the compact stream."""
+        stream = batch.compact
         for kind in kinds().values():
             for grams in kind.GRAMS:
                 tags, starts = passages.shingles(self._kernel, stream, grams)
                 for index in self._filter.survivors(tags).tolist():
                     at = int(starts[index])
                     value = stream.units[at : at + grams.size].tobytes()
-                    number = int(seen.compact_passage[at])
-                    alive.append(Sighted(grams.field, value, "", number, at, at + grams.size, "excerpt"))
-        return alive
+                    yield _Alive(grams.field, value, at, at + grams.size, "excerpt")
 
-    def _look_up(self, alive: Sequence[Sighted]) -> list[Hit]:
+    def _look_up(self, batch: Batch, alive: Sequence[_Alive]) -> list[Hit]:
         """Return the postings of everything that survived."""
         by_field: dict[str, list[bytes]] = defaultdict(list)
         for value, field in dict.fromkeys((each.value, each.field) for each in alive):
@@ -144,7 +186,7 @@ class Engine:
                 each.field,
                 payload,
                 names[payload.kind],
-                each.passage,
+                batch.piece_of(each.field, each.start),
                 each.start,
                 each.end,
                 each.form,
@@ -156,49 +198,38 @@ class Engine:
             for payload in chain
         ]
 
-    def _judge(
-        self,
-        pages: Sequence[Sequence[Passage]],
-        owner: Sequence[int],
-        seen: Survey,
-        hits: Sequence[Hit],
-        capped: set[int],
-    ) -> list[Examination]:
-        by_page: dict[int, dict[bytes, list[Hit]]] = defaultdict(lambda: defaultdict(list))
-        for hit in hits:
-            by_page[owner[hit.passage]][hit.payload.handle].append(hit)
-        first = np.cumsum([0, *(len(page) for page in pages)]).tolist()
-        details = self._store.details([handle for found in by_page.values() for handle in found])
-        template = _template(len(seen.compact), hits)
-        judge = judging.Judge(self._kernel, seen, self._settings, template)
-        answers = []
-        for number in range(len(pages)):
-            matches = []
-            for handle, found in by_page.get(number, {}).items():
-                match = judge.match(handle, found, details.get(handle, b""), first[number])
-                if match is not None:
-                    matches.append(match)
-            matches.sort(key=lambda match: -match.score)
-            answers.append(Examination(tuple(matches), number in capped))
-        return answers
+
+def _together(left: Sighted, one: int, right: Sighted, other: int) -> _Alive:
+    """Return a conjunction: its span covers both, and it is masked if one of them is."""
+    masked = MASKED in (left.form[one], right.form[other])
+    return _Alive(
+        f"{left.field}+{right.field}",
+        joined(left.text(one), right.text(other)),
+        min(int(left.start[one]), int(right.start[other])),
+        max(int(left.end[one]), int(right.end[other])),
+        FORMS[MASKED] if masked else FORMS[int(right.form[other])],
+    )
 
 
-def _template(length: int, hits: Sequence[Hit]) -> NDArray[np.bool_]:
-    """Mark the compact units in and around the shingles that many records share."""
-    change = np.zeros(length + 1, np.int64)
-    for start, end in {(hit.start, hit.end) for hit in hits if hit.field.startswith("note_") and hit.sharers >= COMMON}:
-        margin = (end - start) // 2
-        change[max(0, start - margin)] += 1
-        change[min(length, end + margin)] -= 1
-    return np.cumsum(change[:-1]) > 0
+def _batches(pages: Sequence[Sequence[Passage]]) -> Iterator[list[Piece]]:
+    """Yield the passages of all pages in batches; long ones in pieces that overlap."""
+    waiting: list[Piece] = []
+    size = 0
+    for number, page in enumerate(pages):
+        for index, passage in enumerate(page):
+            for piece in _pieces(number, index, passage):
+                if waiting and size + len(piece.text) > BATCH:
+                    yield waiting
+                    waiting, size = [], 0
+                waiting.append(piece)
+                size += len(piece.text)
+    if waiting:
+        yield waiting
 
 
-def _capped(alive: Sequence[Sighted], owner: Sequence[int]) -> tuple[set[int], list[Sighted]]:
-    """Return the pages that have too many survivors, and what is looked up: each page its share."""
-    counts: dict[int, int] = defaultdict(int)
-    kept = []
-    for each in alive:
-        counts[owner[each.passage]] += 1
-        if counts[owner[each.passage]] <= MOST_LOOKUPS:
-            kept.append(each)
-    return {page for page, count in counts.items() if count > MOST_LOOKUPS}, kept
+def _pieces(page: int, index: int, passage: Passage) -> Iterator[Piece]:
+    """Yield a passage, in overlapping pieces if it is long."""
+    cuts = [*range(0, max(1, len(passage.text) - OVERLAP), PIECE), len(passage.text)]
+    for first, last in pairwise(cuts):
+        text = passage.text if len(cuts) == 2 else passage.text[first : last + OVERLAP]
+        yield Piece(page, index, first, text, passage.ocr)

@@ -188,7 +188,7 @@ class Enroller:
             left, right = (
                 np.array([tags[wanted.parts[side][:2]] for wanted in some_wanted], np.uint64) for side in (0, 1)
             )
-            for wanted, tag in zip(some_wanted, self._kernel.combine(name, left, right).tolist(), strict=True):
+            for wanted, tag in zip(some_wanted, self._kernel.combine("pair", left, right).tolist(), strict=True):
                 wanted.tag = tag
         return tags
 

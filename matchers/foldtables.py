@@ -99,6 +99,17 @@ def lookalikes() -> NDArray[np.uint16]:
     return table
 
 
+@cache
+def soft_digits() -> NDArray[np.uint8]:
+    """Return for each canonical unit its value when read as a digit, 255 when none."""
+    table = np.full(0x10000, 255, np.uint8)
+    for character, value in zip("0123456789oqdilzsbg|&!", "0123456789000112589188", strict=True):
+        table[ord(character)] = int(value)
+    for character, value in zip("〇零一二三四五六七八九幺两壹贰叁肆伍陆柒捌玖", "0012345678912123456789", strict=True):
+        table[ord(character)] = int(value)
+    return table
+
+
 def digest() -> str:
     """Return the SHA-256 of all tables, in hex.
 

@@ -1,19 +1,24 @@
-"""Weighs what was seen of one record: its identifiers and conjunctions, its text, and what supports them."""
+"""Weighs what was seen of a record: its identifiers and conjunctions, its text, and what supports them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matchers import passages
-from matchers.candidates import Survey, names_near
+from matchers import context, passages
+from matchers.canonical import Folded
 from matchers.compare import NOTHING, Agreement, agreement
+from matchers.conjunctions import PUBLIC
 from matchers.details import Details, TokenSequence, open_details, open_passages, support_mask
 from matchers.interface import MatchingSettings
 from matchers.kernel import Kernel
 from matchers.kinds import by_code
+from matchers.score import CONTEXT
 from matchers.sightings import Evidence, Hit, judge, weigh
-from model.match import Match
+from matchers.survey import Survey, Surveyor
+
+__all__ = ["Batch", "Evidence", "Judge", "Piece", "judge"]
 
 COMMON = 3
 """Records that share a shingle make it a template."""
@@ -32,6 +37,65 @@ NAME_SUPPORT_BITS = 8.0
 """A name proved by a supporting tag of 16 bits among some candidates is worth no more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A passage, or a part of a long one. Its repr shows no content."""
+
+    page: int
+    passage: int
+    """Index among the page's passages."""
+    offset: int
+    """Character of the passage at which it begins."""
+    text: str = field(repr=False)
+    ocr: bool = False
+
+
+class Batch:
+    """Pieces that are examined together, as one stream of units."""
+
+    def __init__(self, pieces: Sequence[Piece], folded: Folded, starts: NDArray[np.int64], survey: Survey) -> None:
+        """Take the pieces, their units, where each starts, and what may stand in them."""
+        self.pieces = pieces
+        self.folded = folded
+        self.survey = survey
+        self._starts = starts
+        kept = np.flatnonzero((folded.classes & passages.COMPACT) | (folded.classes == 0))
+        self.compact = Folded(folded.units[kept], folded.origin[kept], folded.classes[kept])
+        self.compact_index = kept
+        self.compact_piece = np.searchsorted(starts, kept, side="right") - 1
+
+    def piece_at(self, unit: int) -> int:
+        """Return the number of the piece that holds a unit."""
+        return int(np.searchsorted(self._starts, unit, side="right")) - 1
+
+    def piece_of(self, name: str, start: int) -> int:
+        """Return the piece of a span; those of shingles are in the compact stream."""
+        return int(self.compact_piece[start]) if is_shingle(name) else self.piece_at(start)
+
+    def page_of(self, piece: int) -> int:
+        """Return the page of a piece."""
+        return self.pieces[piece].page
+
+    def context(self, piece: int, start: int, end: int) -> context.Context:
+        """Return the medical context of a span."""
+        first = int(self._starts[piece])
+        last = int(self._starts[piece + 1]) - 1 if piece + 1 < len(self._starts) else len(self.folded)
+        low, high = max(first, start - context.WIDEST), min(last, end + context.WIDEST)
+        text = self.folded.units[low:high].tobytes().decode("utf-16-le", "replace")
+        return context.around(text, start - low, end - low)
+
+    def characters(self, piece: int, start: int, end: int) -> tuple[int, int]:
+        """Return the span in characters of the passage's original text."""
+        origin = self.folded.origin
+        offset = self.pieces[piece].offset
+        return int(origin[start]) + offset, int(origin[end - 1]) + 1 + offset
+
+
+def is_shingle(name: str) -> bool:
+    """Tell whether a field holds shingles of text."""
+    return name.startswith(("note_", "address_"))
+
+
 def _text_bits(excerpt: Agreement, width: int) -> float:
     """Return the bits of an excerpt: its agreeing characters, less for what differs between them."""
     rate = HAN_BITS if width == passages.TOKEN_UNITS else LATIN_BITS
@@ -42,32 +106,30 @@ def _text_bits(excerpt: Agreement, width: int) -> float:
 class Judge:
     """Weighs the records seen on the pages of one batch."""
 
-    def __init__(
-        self, kernel: Kernel, seen: Survey, settings: MatchingSettings, template: NDArray[np.bool_]
-    ) -> None:
-        """Take the batch; `template` marks the compact units that stand in phrases of many records."""
+    def __init__(self, kernel: Kernel, batch: Batch, surveyor: Surveyor, hits: Sequence[Hit]) -> None:
+        """Take the batch and all hits in it."""
         self._kernel = kernel
-        self._seen = seen
-        self._settings = settings
-        self._template = template
+        self._batch = batch
+        self._template = _template(len(batch.compact), hits)
+        self._nearby = _Nearby(kernel, batch, surveyor, hits)
 
-    def match(self, handle: bytes, hits: Sequence[Hit], sealed: bytes, first: int) -> Match | None:
-        """Return the match of one record with one page whose first passage is number `first`, or None."""
-        evidence = weigh(hits)
+    def evidence(self, handle: bytes, hits: Sequence[Hit], sealed: bytes) -> list[Evidence]:
+        """Return what one page shows of one record, its spans in characters of the page's passages."""
+        found = weigh(hits)
         if sealed:
             details = open_details(sealed, hits[0].payload.record_key, handle)
-            evidence += self._text(handle, hits, sealed, details)
-            evidence += self._address(hits)
-            evidence += self._support(details, evidence)
-        spans = [self._characters(each) for each in evidence]
-        shown = [
-            Evidence(
-                each.kinds, each.role, each.form, each.similarity, each.passage - first,
-                each.start, each.end, each.bits, each.group,
-            )
-            for each in evidence
-        ]  # fmt: skip
-        return judge(handle, shown, self._settings, spans)
+            found += self._text(handle, hits, sealed, details)
+            found += self._address(hits)
+            found += self._public(hits)
+            found += self._support(details, found)
+        return [self._shown(each) for each in found]
+
+    def _shown(self, each: Evidence) -> Evidence:
+        start, end = self._batch.characters(each.passage, each.start, each.end)
+        passage = self._batch.pieces[each.passage].passage
+        return Evidence(
+            each.kinds, each.role, each.form, each.similarity, passage, start, end, each.bits, each.group
+        )
 
     def _text(self, handle: bytes, hits: Sequence[Hit], sealed: bytes, details: Details) -> list[Evidence]:
         """Compare the record's passages with the page around rare shingles."""
@@ -97,7 +159,7 @@ class Judge:
             return None
         anchors = sorted(anchors, key=lambda hit: hit.start)
         best, low_at = NOTHING, 0
-        stream = self._seen.compact
+        stream = self._batch.compact
         done = -1
         shortest = HAN_RUN if sequence.width == passages.TOKEN_UNITS else LATIN_RUN
         for anchor in anchors[:64]:
@@ -113,13 +175,13 @@ class Judge:
                 done = low + excerpt.end
         if best.matched == 0:
             return None
-        index = self._seen.compact_index
+        index = self._batch.compact_index
         last = min(low_at + best.end + sequence.width - 2, len(index) - 1)
         return best, int(index[low_at + best.start]), int(index[last]) + 1
 
     def _within(self, anchor: Hit, low: int, high: int) -> tuple[int, int]:
         """Return the range of the compact stream, cut to the anchor's passage."""
-        owner = self._seen.compact_passage
+        owner = self._batch.compact_piece
         first = int(np.searchsorted(owner, anchor.passage))
         last = int(np.searchsorted(owner, anchor.passage, side="right"))
         return max(low, first), min(high, last)
@@ -131,7 +193,7 @@ class Judge:
             return []
         pieces = {hit.payload.offset for hit in rare}
         bits = rare[0].payload.weight / 256 * min(2, len(pieces))
-        index = self._seen.compact_index
+        index = self._batch.compact_index
         number = rare[0].passage
         here = [hit for hit in rare if hit.passage == number]
         start = int(index[min(hit.start for hit in here)])
@@ -139,49 +201,87 @@ class Judge:
         kind = by_code()[rare[0].payload.kind]
         return [Evidence((kind,), "supporting", "exact", 1.0, number, start, end, (bits,), "address")]
 
+    def _public(self, hits: Sequence[Hit]) -> list[Evidence]:
+        """Return the name of a public figure where the words around it speak of illness."""
+        found = []
+        for hit in hits:
+            if hit.field != PUBLIC:
+                continue
+            bits = self._batch.context(hit.passage, hit.start, hit.end).bits
+            if bits:
+                kinds, amounts = (hit.kind, CONTEXT), (hit.payload.weight / 256, bits)
+                found.append(
+                    Evidence(kinds, "conjunction", hit.form, 1.0, hit.passage, hit.start, hit.end, amounts, PUBLIC)
+                )
+        return found
+
     def _support(self, details: Details, evidence: Sequence[Evidence]) -> list[Evidence]:
         """Return weak values of the record that stand near what was found."""
         have = {kind for each in evidence for kind in each.kinds}
-        spans: dict[int, list[tuple[int, int]]] = {}
-        for each in evidence:
-            spans.setdefault(each.passage, []).append((each.start, each.end))
         found = []
         for support in details.support:
             kind = by_code()[support.kind]
             if kind in have or (support.field == "birth_date" and "resident_id" in have):
                 continue
-            for number, places in spans.items():
-                near = self._candidates(support.field, number, places)
-                if not near:
-                    continue
-                tags = self._kernel.tags_of(support.field, [value for value, _, _ in near])
-                salted = self._kernel.combine("support", tags, np.full(len(tags), details.salt, np.uint64))
-                agree = np.flatnonzero((salted & support_mask(support.field)) == np.uint64(support.tag))
-                if len(agree):
-                    _, start, end = near[int(agree[0])]
-                    bits = min(support.weight / 256, NAME_SUPPORT_BITS)
-                    found.append(Evidence((kind,), "supporting", "exact", 1.0, number, start, end, (bits,), "support"))
-                    break
+            near = self._nearby.agreeing(support.field, support.tag, details.salt, evidence)
+            if near is not None:
+                piece, start, end = near
+                bits = min(support.weight / 256, NAME_SUPPORT_BITS)
+                found.append(Evidence((kind,), "supporting", "exact", 1.0, piece, start, end, (bits,), "support"))
         return found
 
-    def _candidates(
-        self, field: str, number: int, places: Sequence[tuple[int, int]]
-    ) -> list[tuple[str, int, int]]:
-        """Return values of a weak field near the places, with their spans."""
-        base = int(self._seen.starts[number])
-        if field == "name":
-            text = self._seen.texts[number]
-            local = [(start - base, end - base) for start, end in places[:16]]
-            names = names_near(text, local, NEAR, self._seen.passages[number].ocr)
-            return [(each.value, each.start + base, each.end + base) for each in names if each.field == "name"]
-        return [
-            (each.text, each.start, each.end)
-            for each in self._seen.partners.get(number, [])
-            if each.field == field
-            and any(start - 2 * NEAR <= each.start and each.end <= end + 2 * NEAR for start, end in places)
-        ]
 
-    def _characters(self, each: Evidence) -> tuple[int, int]:
-        """Return the span in characters of the passage's original text."""
-        origin = self._seen.folded.origin
-        return int(origin[each.start]), int(origin[each.end - 1]) + 1
+class _Nearby:
+    """Weak values near the hits of a batch, to be held against supporting tags; read when first needed."""
+
+    def __init__(self, kernel: Kernel, batch: Batch, surveyor: Surveyor, hits: Sequence[Hit]) -> None:
+        self._kernel = kernel
+        self._batch = batch
+        self._surveyor = surveyor
+        self._spans = [self._span(hit) for hit in hits]
+        self._known: dict[str, tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint64]]] = {}
+
+    def agreeing(
+        self, name: str, tag: int, salt: int, evidence: Sequence[Evidence]
+    ) -> tuple[int, int, int] | None:
+        """Return piece and span of a value near the evidence that has the tag, or None."""
+        starts, ends, tags = self._field(name)
+        for each in evidence:
+            reach = 2 * NEAR if name == "birth_date" else NEAR
+            near = np.flatnonzero((starts >= each.start - reach) & (ends <= each.end + reach))
+            if not len(near):
+                continue
+            salted = self._kernel.combine("support", tags.take(near), np.full(len(near), salt, np.uint64))
+            agree = np.flatnonzero((salted & support_mask(name)) == np.uint64(tag))
+            if len(agree):
+                index = int(near[agree[0]])
+                return each.passage, int(starts[index]), int(ends[index])
+        return None
+
+    def _field(self, name: str) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint64]]:
+        """Return starts, ends and tags of the values of one field."""
+        if name not in self._known:
+            seen = self._batch.survey.seen["birth_date"]
+            if name == "name":
+                starts = np.array([start for start, _ in self._spans], np.int32)
+                ends = np.array([end for _, end in self._spans], np.int32)
+                seen = self._surveyor.names(self._batch.folded, starts, ends, NEAR)
+            tags = self._kernel.tags(name, seen.values, seen.offset, seen.length)
+            self._known[name] = seen.start, seen.end, tags
+        return self._known[name]
+
+    def _span(self, hit: Hit) -> tuple[int, int]:
+        if not is_shingle(hit.field):
+            return hit.start, hit.end
+        index = self._batch.compact_index
+        return int(index[hit.start]), int(index[hit.end - 1]) + 1
+
+
+def _template(length: int, hits: Sequence[Hit]) -> NDArray[np.bool_]:
+    """Mark the compact units in and around the shingles that many records share."""
+    change = np.zeros(length + 1, np.int64)
+    for start, end in {(hit.start, hit.end) for hit in hits if hit.field.startswith("note_") and hit.sharers >= COMMON}:
+        margin = (end - start) // 2
+        change[max(0, start - margin)] += 1
+        change[min(length, end + margin)] -= 1
+    return np.cumsum(change[:-1]) > 0

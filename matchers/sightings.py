@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from matchers.conjunctions import PUBLIC
 from matchers.interface import MatchingSettings
 from matchers.postings import Payload
 from matchers.score import score
@@ -11,7 +12,13 @@ from model.match import Element, Match, Verdict
 
 WEIGHT_UNIT = 256.0
 SLIP = 0.7
-"""Share of its bits that a resident ID with a wrong check character keeps."""
+"""Share of its bits that a number keeps which agrees only after a slip was undone."""
+SLIP_CEILING = 0.5
+"""Best score of such numbers alone: another person's may differ by one digit."""
+HEADS, TAILS = ("_head", "_start"), "_tail"
+"""Endings of the fields that hold the two ends of a value."""
+MOST_OF_PIECES = 24.0
+"""Bits of both ends of a value together."""
 MOST_ELEMENTS = 40
 """Elements listed in one match, the weightiest first."""
 
@@ -55,10 +62,10 @@ def weigh(hits: Sequence[Hit]) -> list[Evidence]:
     """Return identifiers and conjunctions as evidence; shingles are weighed by comparison."""
     found = []
     for hit in hits:
-        if hit.field.startswith(("note_", "address_")):
+        if hit.field.startswith(("note_", "address_")) or hit.field == PUBLIC:
             continue
         bits = hit.payload.weight / WEIGHT_UNIT
-        if hit.field == "resident_id" and hit.form == "typo":
+        if hit.form == "typo" and not hit.name_kind:
             bits *= SLIP
         kinds: tuple[str, ...] = (hit.kind,)
         amounts: tuple[float, ...] = (bits,)
@@ -79,24 +86,28 @@ def total(evidence: Sequence[Evidence]) -> dict[str, float]:
             groups[kind][group] = max(amount, groups[kind].get(group, 0.0))
     bits: dict[str, float] = {}
     for kind, by_group in groups.items():
-        pieces = sum(amount for group, amount in by_group.items() if group in ("phone_tail", "phone_head"))
-        bits[kind] = max(*by_group.values(), min(24.0, pieces))
+        heads = max((amount for group, amount in by_group.items() if group.endswith(HEADS)), default=0.0)
+        tails = max((amount for group, amount in by_group.items() if group.endswith(TAILS)), default=0.0)
+        bits[kind] = max(*by_group.values(), min(MOST_OF_PIECES, heads + tails))
     if any(each.group == "resident_id" for each in evidence):
         bits.pop("birth_date", None)  # it is part of the number
     return bits
 
 
-def judge(
-    handle: bytes, evidence: Sequence[Evidence], settings: MatchingSettings, spans: Sequence[tuple[int, int]]
-) -> Match | None:
-    """Return the match that the evidence comes to, or None; `spans` are in characters of the passages."""
-    result = score(total(evidence))
+def judge(handle: bytes, evidence: Sequence[Evidence], settings: MatchingSettings, records: int) -> Match | None:
+    """Return the match that the evidence comes to among so many records, or None."""
+    result = score(total(evidence), records)
+    main = [each for each in evidence if each.role != "supporting"]
+    if main and all(each.form == "typo" and each.role == "primary" for each in main):
+        result = min(result, SLIP_CEILING)
     if result < settings.suspicious:
         return None
     verdict = Verdict.LEAK if result >= settings.leak else Verdict.SUSPICIOUS
     elements = {
-        Element(each.kinds, each.role, each.form, round(each.similarity, 3), each.passage, start, end): sum(each.bits)
-        for each, (start, end) in zip(evidence, spans, strict=True)
+        Element(each.kinds, each.role, each.form, round(each.similarity, 3), each.passage, each.start, each.end): sum(
+            each.bits
+        )
+        for each in evidence
     }
     ranked = sorted(elements, key=lambda element: (-elements[element], element.passage, element.start))
     return Match(handle, verdict, result, tuple(ranked[:MOST_ELEMENTS]))

@@ -1,0 +1,406 @@
+"""Names of persons near something else: Han, Latin, Latin for Han (pinyin), shortened, and masked.
+
+Nothing here decides whether a word is a name: neighbouring words and characters are tried, and only a conjunction with
+something else on the record is ever looked up.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matchers.canonical import HAN, LATIN, LETTER, LINEBREAK, MASK
+from matchers.compiled import compiled
+from matchers.scanners.sink import EXACT, LONGEST, MASKED, Sink, put
+
+LONGEST_WORD: Final = 24
+FARTHEST: Final = 3
+"""Words from the first to the last of a name."""
+MOST_SPAN: Final = 48
+"""Units of a name with what stands between its words."""
+_SPACE, _TAB, _MIDDOT, _DASH, _QUOTE, _DOT, _COMMA = 0x20, 0x09, 0xB7, 0x2D, 0x27, 0x2E, 0x2C
+_SOMEBODY: Final = 0x67D0
+_X, _LINE = 0x78, 0x5F
+_NOT_GIVEN: Final = np.array(sorted(map(ord, "女士小姐先生同学老师患者医生男")), np.uint16)
+
+
+_INITIALS: Final = ("", *"bpmfdtnlgkhjqxrzcsyw", "zh", "ch", "sh")
+_FINALS: Final = (
+    "a o e ai ei ao ou an en ang eng ong er i ia ie iao iu ian in iang ing iong "
+    "u ua uo uai ui uan un uang ue v ve"
+).split()  # fmt: skip
+_LONGEST_SYLLABLE: Final = 6
+
+
+def _packed(syllable: str) -> int:
+    """Return letters as a number in base 27."""
+    number = 0
+    for letter in syllable:
+        number = 27 * number + ord(letter) - 0x60
+    return number
+
+
+_SYLLABLES: Final = np.array(
+    sorted({_packed(initial + final) for initial in _INITIALS for final in _FINALS}), np.int64
+)  # fmt: skip
+"""Syllables of standard Chinese in pinyin without tones, and some that only could be."""
+
+
+class Surnames(NamedTuple):
+    """Which characters can begin a Han name."""
+
+    single: NDArray[np.bool_]
+    """By code unit: a family name of one character."""
+    first: NDArray[np.bool_]
+    """By code unit: the first character of a family name of two."""
+    compound: NDArray[np.uint32]
+    """Both characters of each family name of two, sorted."""
+
+
+class NameSinks(NamedTuple):
+    """Where names go, by the way in which they are written."""
+
+    name: Sink
+    pinyin: Sink
+    initial: Sink
+    name_mask: Sink
+    surname: Sink
+    given: Sink
+
+
+@compiled
+def _is_compound(surnames: Surnames, one: int, two: int) -> bool:
+    if not surnames.first[one]:
+        return False
+    wanted = np.uint32((one << 16) | two)
+    place = np.searchsorted(surnames.compound, wanted)
+    return bool(place < len(surnames.compound) and surnames.compound[place] == wanted)
+
+
+@compiled
+def _next_han(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int, widest: int) -> int:
+    """Return where the next Han character stands behind blanks or a middle dot, or -1."""
+    here = place
+    while here < len(units) and here - place <= widest:
+        if classes[here] & HAN and units[here] != _SOMEBODY and not classes[here] & MASK:
+            return here
+        if units[here] not in (_SPACE, _TAB, _MIDDOT):
+            return -1
+        here += 1
+    return -1
+
+
+@compiled
+def find_han_names(
+    units: NDArray[np.uint16], classes: NDArray[np.uint8], near: NDArray[np.bool_], surnames: Surnames, name: Sink
+) -> None:
+    """Find two to four characters that begin with a family name, or stand alone between other signs."""
+    work = np.empty(4, np.uint16)
+    for start in range(len(units)):
+        if not near[start] or not classes[start] & HAN or classes[start] & MASK:
+            continue
+        alone = start == 0 or not classes[start - 1] & HAN
+        single = surnames.single[units[start]]
+        if not (alone or single or surnames.first[units[start]]):
+            continue
+        work[0] = units[start]
+        count = 1
+        last = start
+        two = False
+        most = 4
+        while count < most:
+            place = _next_han(units, classes, last + 1, 2)
+            if place < 0:
+                break
+            work[count] = units[place]
+            last = place
+            count += 1
+            if count == 2:
+                two = _is_compound(surnames, work[0], work[1])
+            if (single and count <= 4) or (two and count >= 3) or (count == 2 and (single or two)):
+                put(name, start, last + 1, EXACT, work, 0, count)
+        if (
+            alone
+            and not single
+            and not two
+            and count >= 2
+            and (last + 1 >= len(units) or not classes[last + 1] & HAN)
+        ):
+            put(name, start, last + 1, EXACT, work, 0, count)
+
+
+class Words(NamedTuple):
+    """Latin words in the order in which they stand."""
+
+    start: NDArray[np.int32]
+    end: NDArray[np.int32]
+
+
+def read_words(units: NDArray[np.uint16], classes: NDArray[np.uint8], near: NDArray[np.bool_]) -> Words:
+    """Return the words of letters (dashes and apostrophes end one) near something."""
+    letters = ((classes & (LATIN | LETTER)) != 0) & near
+    change = np.diff(letters.astype(np.int8), prepend=0, append=0)
+    return Words(
+        np.flatnonzero(change == 1).astype(np.int32), np.flatnonzero(change == -1).astype(np.int32)
+    )
+
+
+@compiled
+def _joins(units: NDArray[np.uint16], classes: NDArray[np.uint8], first: int, last: int) -> int:
+    """Return how two words hang together: 2 by nothing but a dash or an apostrophe, 1 by blanks and signs, 0 not."""
+    if last - first == 1 and units[first] in (_DASH, _QUOTE):
+        return 2
+    if last - first > 12:
+        return 0
+    for place in range(first, last):
+        if classes[place] == 0 or classes[place] & (HAN | MASK):
+            return 0
+    return 1
+
+
+@compiled
+def _is_less(units: NDArray[np.uint16], a: int, a_end: int, b: int, b_end: int) -> bool:
+    """Tell whether one word sorts before another."""
+    for index in range(min(a_end - a, b_end - b)):
+        if units[a + index] != units[b + index]:
+            return bool(units[a + index] < units[b + index])
+    return a_end - a < b_end - b
+
+
+@compiled
+def find_latin_names(
+    units: NDArray[np.uint16], classes: NDArray[np.uint8], words: Words, with_pinyin: bool, sinks: NameSinks
+) -> None:
+    """Find pairs of words in either order, a word with an initial, and words that together may be pinyin."""
+    work = np.empty(LONGEST, np.uint16)
+    count = len(words.start)
+    for first in range(count):
+        a, a_end = words.start[first], words.end[first]
+        if a_end - a > LONGEST_WORD:
+            continue
+        if with_pinyin:
+            _pinyin(units, classes, words, first, work, sinks.pinyin)
+        for second in range(first + 1, min(count, first + 1 + FARTHEST)):
+            b, b_end = words.start[second], words.end[second]
+            if b_end - a > MOST_SPAN or not _joins(units, classes, words.end[second - 1], b):
+                break
+            if b_end - b > LONGEST_WORD:
+                continue
+            if a_end - a >= 2 and b_end - b >= 2:
+                _pair(units, a, a_end, b, b_end, work, sinks.name)
+            elif a_end - a == 1 and b_end - b >= 2:
+                _initial(units, a, b, b_end, a, b_end, EXACT, work, sinks.initial)
+            elif b_end - b == 1 and a_end - a >= 2:
+                _initial(units, b, a, a_end, a, b_end, EXACT, work, sinks.initial)
+
+
+@compiled
+def _pair(
+    units: NDArray[np.uint16], a: int, a_end: int, b: int, b_end: int, work: NDArray[np.uint16], name: Sink
+) -> None:
+    """Note two words in alphabetical order."""
+    first, last, second, stop = a, a_end, b, b_end
+    if _is_less(units, b, b_end, a, a_end):
+        first, last, second, stop = b, b_end, a, a_end
+    filled = 0
+    for place in range(first, last):
+        work[filled] = units[place]
+        filled += 1
+    work[filled] = _SPACE
+    filled += 1
+    for place in range(second, stop):
+        work[filled] = units[place]
+        filled += 1
+    put(name, a, b_end, EXACT, work, 0, filled)
+
+
+@compiled
+def _initial(
+    units: NDArray[np.uint16], letter: int, word: int, word_end: int, start: int, end: int, form: int,
+    work: NDArray[np.uint16], initial: Sink,
+) -> None:  # fmt: skip
+    """Note a letter and a word."""
+    work[0] = units[letter]
+    work[1] = _SPACE
+    for index in range(word_end - word):
+        work[2 + index] = units[word + index]
+    put(initial, start, end, form, work, 0, 2 + word_end - word)
+
+
+@compiled
+def _is_pinyin(word: NDArray[np.uint16], filled: int) -> bool:
+    """Tell whether letters can be cut into two or more syllables."""
+    reached = np.zeros(LONGEST_WORD + 1, np.bool_)
+    reached[0] = True
+    for first in range(filled):
+        if not reached[first]:
+            continue
+        number = 0
+        for last in range(first, min(filled, first + _LONGEST_SYLLABLE)):
+            letter = word[last]
+            if letter < 0x61 or letter > 0x7A:
+                return False
+            number = 27 * number + letter - 0x60
+            place = np.searchsorted(_SYLLABLES, number)
+            if place < len(_SYLLABLES) and _SYLLABLES[place] == number and last - first + 1 < filled:
+                reached[last + 1] = True
+    return bool(reached[filled])
+
+
+@compiled
+def _pinyin(
+    units: NDArray[np.uint16], classes: NDArray[np.uint8], words: Words, first: int, work: NDArray[np.uint16],
+    pinyin: Sink,
+) -> None:  # fmt: skip
+    """Note one to four words without what stands between them, the family name first or last."""
+    start = words.start[first]
+    filled = 0
+    for index in range(first, min(len(words.start), first + 4)):
+        a, b = words.start[index], words.end[index]
+        if filled + b - a > LONGEST_WORD or (index > first and not _joins(units, classes, words.end[index - 1], a)):
+            return
+        for place in range(a, b):
+            work[filled] = units[place]
+            filled += 1
+        if filled < 4 or not _is_pinyin(work, filled):
+            continue
+        put(pinyin, start, b, EXACT, work, 0, filled)
+        if index > first:  # the last word in front
+            for place in range(a, b):
+                work[LONGEST_WORD + place - a] = units[place]
+            for place in range(filled - (b - a)):
+                work[LONGEST_WORD + b - a + place] = work[place]
+            put(pinyin, start, b, EXACT, work, LONGEST_WORD, LONGEST_WORD + filled)
+
+
+@compiled
+def _hides(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> bool:
+    """Tell whether a sign hides a character of a name."""
+    return bool(classes[place] & MASK) or units[place] in (_X, _LINE, 0x3F, _SOMEBODY)
+
+
+@compiled
+def find_masked_han(
+    units: NDArray[np.uint16], classes: NDArray[np.uint8], near: NDArray[np.bool_], surnames: Surnames, sinks: NameSinks
+) -> None:
+    """Find 张*三, 张某某, 张**, 欧阳*, and given names behind a hidden family name (*小明)."""
+    size = len(units)
+    work = np.empty(8, np.uint16)
+    place = 0
+    while place < size:
+        if not near[place] or not _hides(units, classes, place) or not _may_be_name(units, classes, place):
+            place += 1
+            continue
+        last = place
+        while last < size and last - place < 6 and _hides(units, classes, last):
+            last += 1
+        before = place - 1
+        begins = before >= 0 and classes[before] & HAN and not classes[before] & MASK
+        ends = last < size and classes[last] & HAN and not classes[last] & MASK
+        if begins:
+            two = before > 0 and _is_compound(surnames, units[before - 1], units[before])
+            start = before - 1 if two else before
+            _note_masked(units, start, before + 1, last, ends, work, sinks)
+            if two and surnames.single[units[before]]:
+                _note_masked(units, before, before + 1, last, ends, work, sinks)
+        elif ends:
+            stop = last + 1
+            while stop < size and stop - last < 2 and classes[stop] & HAN:
+                stop += 1
+            for end in range(last + 1, stop + 1):
+                put(sinks.given, place, end, MASKED, units, last, end)
+        place = max(last, place + 1)
+
+
+@compiled
+def _may_be_name(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> bool:
+    """Tell whether a Han character stands beside the sign or the row of signs that begins here."""
+    if place > 0 and classes[place - 1] & HAN:
+        return True
+    return bool(classes[place] & MASK)
+
+
+@compiled
+def _note_masked(
+    units: NDArray[np.uint16], start: int, stop: int, last: int, ends: bool, work: NDArray[np.uint16], sinks: NameSinks
+) -> None:
+    """Note a family name, and with it the last character where it is shown."""
+    put(sinks.surname, start, last, MASKED, units, start, stop)
+    if not ends:
+        return
+    for index in range(len(_NOT_GIVEN)):
+        if _NOT_GIVEN[index] == units[last]:
+            return
+    filled = 0
+    for place in range(start, stop):
+        work[filled] = units[place]
+        filled += 1
+    work[filled] = 0x7C
+    work[filled + 1] = units[last]
+    put(sinks.name_mask, start, last + 1, MASKED, work, 0, filled + 2)
+
+
+@compiled
+def find_masked_latin(
+    units: NDArray[np.uint16], classes: NDArray[np.uint8], words: Words, sinks: NameSinks
+) -> None:
+    """Find J***s S***d, J*** S***, G*** Mertz and David H****."""
+    size = len(units)
+    count = len(words.start)
+    work = np.empty(LONGEST, np.uint16)
+    for first in range(count):
+        a, a_end = words.start[first], words.end[first]
+        if a_end - a > LONGEST_WORD:
+            continue
+        hidden, finish = _hidden_behind(units, classes, a_end)
+        tail = finish
+        while tail < size and tail - finish < 3 and classes[tail] & LATIN:
+            tail += 1
+        follows = first + (2 if hidden and tail > finish else 1)
+        if follows >= count:
+            continue
+        b, b_end = words.start[follows], words.end[follows]
+        if b - (tail if hidden else a_end) > 3 or b_end - b > LONGEST_WORD:
+            continue
+        gap = tail if hidden else a_end
+        broken = False
+        for place in range(gap, b):
+            broken = broken or classes[place] == 0 or bool(classes[place] & (HAN | LINEBREAK))
+        if broken or b == gap:
+            continue
+        hidden_too, finish_too = _hidden_behind(units, classes, b_end)
+        tail_too = finish_too
+        while tail_too < size and tail_too - finish_too < 3 and classes[tail_too] & LATIN:
+            tail_too += 1
+        if hidden and not hidden_too and b_end - b >= 2:
+            _initial(units, a, b, b_end, a, b_end, MASKED, work, sinks.initial)
+        elif hidden_too and not hidden and a_end - a >= 2:
+            _initial(units, b, a, a_end, a, finish_too, MASKED, work, sinks.initial)
+        elif hidden and hidden_too:
+            low, high = units[a], units[b]
+            if low > high:
+                low, high = high, low
+            work[0], work[1], work[2] = low, _SPACE, high
+            put(sinks.surname, a, tail_too, MASKED, work, 0, 3)
+            if tail == finish + 1 and tail_too == finish_too + 1:
+                _letters(units, a, finish, b, finish_too, work)
+                put(sinks.name_mask, a, tail_too, MASKED, work, 0, 5)
+
+
+@compiled
+def _letters(
+    units: NDArray[np.uint16], a: int, a_last: int, b: int, b_last: int, work: NDArray[np.uint16]
+) -> None:
+    """Write first and last letter of two words, the smaller pair first."""
+    swap = units[b] < units[a] or (units[b] == units[a] and units[b_last] < units[a_last])
+    one, one_last, two, two_last = (b, b_last, a, a_last) if swap else (a, a_last, b, b_last)
+    work[0], work[1], work[2], work[3], work[4] = units[one], units[one_last], _SPACE, units[two], units[two_last]
+
+
+@compiled
+def _hidden_behind(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> tuple[bool, int]:
+    """Return whether signs that hide letters stand directly behind a word's beginning, and where they end."""
+    here = place
+    while here < len(units) and here - place < 12 and classes[here] & MASK:
+        here += 1
+    return here > place, here

@@ -1,0 +1,260 @@
+"""What may stand on a page: values of every shape, names near them, and which of them stand near each other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matchers import foldtables
+from matchers.canonical import Folded
+from matchers.compiled import compiled
+from matchers.conjunctions import ALONE, PARTNERS, PUBLIC
+from matchers.interface import TagFilter
+from matchers.kernel import Kernel
+from matchers.kinds import person_name
+from matchers.scanners import dates, digits, emails, masks, names, numbers
+from matchers.scanners.sink import TYPO, Sink, empty
+
+MOST_PAIRS: Final = 3_000_000
+"""Conjunctions tried on one batch."""
+SLIP_REACH: Final = 80
+"""Units within which a number that may be a slip is combined with a name."""
+LEFT: Final = tuple(PARTNERS)
+RIGHT: Final = tuple(sorted({right for rights in PARTNERS.values() for right in rights}))
+FIELDS: Final = tuple(dict.fromkeys((*ALONE, *RIGHT, *LEFT)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shapes:
+    """Which forms of values are enrolled at all: what nobody has need not be tried."""
+
+    number: NDArray[np.bool_]
+    """By letters and digits."""
+    phone: NDArray[np.bool_]
+    """By digits of the national number."""
+    pinyin: bool
+    public: bool
+    """Names of public figures are searched alone."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighted:
+    """What was seen of one field, in arrays of the same length; spans are in units of the batch."""
+
+    field: str
+    start: NDArray[np.int32]
+    end: NDArray[np.int32]
+    form: NDArray[np.uint8]
+    offset: NDArray[np.int32]
+    length: NDArray[np.int32]
+    values: NDArray[np.uint16]
+
+    def __len__(self) -> int:
+        """Return how many."""
+        return len(self.start)
+
+    def text(self, index: int) -> str:
+        """Return one canonical value."""
+        at = int(self.offset[index])
+        return self.values[at : at + int(self.length[index])].tobytes().decode("utf-16-le", "surrogatepass")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Which names stand near which other values: indices into both sides."""
+
+    left: str
+    right: str
+    one: NDArray[np.int32]
+    other: NDArray[np.int32]
+
+
+@dataclass(slots=True, eq=False)
+class Survey:
+    """Everything that may be on the pages of a batch."""
+
+    folded: Folded
+    seen: Mapping[str, Sighted]
+    pairs: Sequence[Pairs]
+    alone: frozenset[str]
+    """Fields that are searched alone."""
+    dropped: int = -1
+    """The first unit from which on something was left out for want of room; -1: nothing was."""
+
+
+class Surveyor:
+    """Makes surveys; keeps the room that they need. One per process."""
+
+    def __init__(self, shapes: Shapes, window: int) -> None:
+        """Look for these shapes; combine weak values within so many units."""
+        self._shapes = shapes
+        self._reach = window // 2
+        self._sinks: dict[str, Sink] = {}
+
+    def survey(self, folded: Folded) -> Survey:
+        """Return the candidates of a batch."""
+        units, classes = folded.units, folded.classes
+        sinks = self._emptied(len(folded))
+        soft = foldtables.soft_digits()
+        for reading in (digits.plain(units, classes), digits.disguised(units, classes, soft)):
+            self._numbers(folded, reading, sinks)
+        parts = dates.read_parts(units, classes)
+        dates.find_dates(units, classes, parts, sinks["birth_date"])
+        emails.find_emails(units, classes, sinks["email"])
+        numbers.find_tokens(units, classes, self._shapes.number, sinks["number"], sinks["number_tail"])
+        masks.find_masks(units, classes, *(sinks[name] for name in _MASKED))
+        near = np.zeros(len(folded) + 1, np.bool_)
+        for name in RIGHT:
+            sink = sinks[name]
+            _mark(sink.start[: sink.count[0]], sink.end[: sink.count[0]], self._reach, near)
+        if self._shapes.public:
+            near[:] = True
+        self._names(folded, near[:-1], sinks)
+        seen = {name: _sighted(name, sinks[name]) for name in FIELDS}
+        if self._shapes.public:
+            seen[PUBLIC] = replace(seen["name"], field=PUBLIC)
+        pairs, full = self._pairs(seen)
+        dropped = [int(sink.count[2]) for sink in sinks.values() if sink.count[2] >= 0] + ([0] if full else [])
+        return Survey(folded, seen, pairs, ALONE | {PUBLIC} if self._shapes.public else ALONE, min(dropped, default=-1))
+
+    def names(self, folded: Folded, starts: NDArray[np.int32], ends: NDArray[np.int32], reach: int) -> Sighted:
+        """Return the whole names within reach of the spans."""
+        near = np.zeros(len(folded) + 1, np.bool_)
+        _mark(starts, ends, reach, near)
+        sinks = {name: empty(len(folded) + 1024) for name in LEFT}
+        self._names(folded, near[:-1], sinks)
+        return _sighted("name", sinks["name"])
+
+    def _emptied(self, size: int) -> dict[str, Sink]:
+        """Return a sink for each field, with room for a batch of so many units."""
+        room = 4 * size + 8192
+        for name in FIELDS:
+            sink = self._sinks.get(name)
+            if sink is None or len(sink.start) < room:
+                self._sinks[name] = empty(room)
+            else:
+                sink.count[:] = (0, 0, -1)
+        return self._sinks
+
+    def _numbers(self, folded: Folded, reading: digits.Digits, sinks: Mapping[str, Sink]) -> None:
+        """Find what is written in digits."""
+        if not len(reading.at):
+            return
+        units, classes, shapes = folded.units, folded.classes, self._shapes
+        numbers.find_numbers(units, classes, reading, shapes.number, sinks["number"], sinks["number_tail"])
+        numbers.find_resident_ids(
+            units, classes, reading,
+            *(sinks[name] for name in ("resident_id", "id_tail", "id_ends", "id_mask", "birth_date")),
+        )  # fmt: skip
+        numbers.find_phones(
+            units, classes, reading, shapes.phone,
+            *(sinks[name] for name in ("phone", "phone_head", "phone_tail", "phone_mask")),
+        )  # fmt: skip
+        dates.find_compact_dates(reading, sinks["birth_date"])
+
+    def _names(self, folded: Folded, near: NDArray[np.bool_], sinks: Mapping[str, Sink]) -> None:
+        """Find names where something is near."""
+        units, classes = folded.units, folded.classes
+        kinds = names.NameSinks(*(sinks[name] for name in names.NameSinks._fields))
+        names.find_han_names(units, classes, near, surnames(), kinds.name)
+        names.find_masked_han(units, classes, near, surnames(), kinds)
+        words = names.read_words(units, classes, near)
+        names.find_latin_names(units, classes, words, self._shapes.pinyin, kinds)
+        names.find_masked_latin(units, classes, words, kinds)
+
+    def _pairs(self, seen: Mapping[str, Sighted]) -> tuple[list[Pairs], bool]:
+        """Return who stands near whom, and whether there were too many."""
+        room = MOST_PAIRS
+        found = []
+        order = {name: np.argsort(seen[name].start, kind="stable").astype(np.int32) for name in LEFT}
+        for left, rights in PARTNERS.items():
+            if not len(seen[left]):
+                continue
+            starts = seen[left].start.take(order[left])
+            for right in rights:
+                other = seen[right]
+                if not len(other):
+                    continue
+                reach = np.where(other.form == TYPO, np.int32(SLIP_REACH), np.int32(self._reach))
+                low = np.searchsorted(starts, other.start - reach)
+                high = np.searchsorted(starts, other.end + reach, side="right")
+                total = int((high - low).sum())
+                if total > room:
+                    return found, True
+                if not total:
+                    continue
+                room -= total
+                one, two = _spread(low, high, total)
+                found.append(Pairs(left, right, order[left].take(one), two))
+        return found, False
+
+
+_MASKED: Final = (
+    "phone_tail", "phone_mask", "phone_start", "id_tail", "id_ends", "id_mask", "id_start", "number_tail",
+)  # fmt: skip
+
+
+def _sighted(name: str, sink: Sink) -> Sighted:
+    """Return what a sink holds, without copying."""
+    count, filled = int(sink.count[0]), int(sink.count[1])
+    return Sighted(
+        name, sink.start[:count], sink.end[:count], sink.form[:count], sink.offset[:count], sink.length[:count],
+        sink.values[:filled],
+    )  # fmt: skip
+
+
+@compiled
+def _mark(starts: NDArray[np.int32], ends: NDArray[np.int32], reach: int, near: NDArray[np.bool_]) -> None:
+    """Mark the units within reach of the spans."""
+    done = 0
+    for index in range(len(starts)):
+        first = max(0, starts[index] - reach)
+        last = min(len(near), ends[index] + reach)
+        if first >= done or starts[index] < done - 2 * reach:
+            for place in range(first, last):
+                near[place] = True
+        else:
+            for place in range(done, last):
+                near[place] = True
+        done = max(done, last)
+
+
+@compiled
+def _spread(
+    low: NDArray[np.int64], high: NDArray[np.int64], total: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return for ranges low:high of the left side each pair of left and right."""
+    one = np.empty(total, np.int32)
+    other = np.empty(total, np.int32)
+    at = 0
+    for right in range(len(low)):
+        for left in range(low[right], high[right]):
+            one[at] = left
+            other[at] = right
+            at += 1
+    return one, other
+
+
+@cache
+def surnames() -> names.Surnames:
+    """Return the family names as tables."""
+    single, first = np.zeros(0x10000, np.bool_), np.zeros(0x10000, np.bool_)
+    for character in person_name.SURNAMES:
+        single[ord(character)] = True
+    for pair in person_name.COMPOUND:
+        first[ord(pair[0])] = True
+    compound = np.array(sorted((ord(pair[0]) << 16) | ord(pair[1]) for pair in person_name.COMPOUND), np.uint32)
+    return names.Surnames(single, first, compound)
+
+
+def shapes(kernel: Kernel, tag_filter: TagFilter) -> Shapes:
+    """Return which shapes are enrolled, as the marks in the filter tell."""
+    number = [(letters, size) for letters in range(numbers.MOST_LETTERS + 1) for size in range(numbers.MOST_DIGITS + 1)]
+    marks = [PUBLIC, "pinyin", *(f"phone:{size}" for size in range(15)), *(f"number:{one}:{other}" for one, other in number)]
+    there = np.zeros(len(marks), np.bool_)
+    there[tag_filter.survivors(kernel.tags_of("shape", marks))] = True
+    table = there[17:].reshape(numbers.MOST_LETTERS + 1, numbers.MOST_DIGITS + 1)
+    return Shapes(table, there[2:17], bool(there[1]), bool(there[0]))
