@@ -1,8 +1,9 @@
 """Passages → matches: finds on a page the records that were enrolled, without any of their values."""
 
+import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
@@ -11,15 +12,16 @@ from numpy.typing import NDArray
 
 from matchers import passages
 from matchers.canonical import fold_many
-from matchers.conjunctions import ALONE, joined
+from matchers.conjunctions import PARTNERS, joined
 from matchers.interface import Evaluator, MatchingSettings, PostingStore, TagFilter
 from matchers.judging import Batch, Evidence, Judge, Piece, judge
 from matchers.kernel import Kernel
 from matchers.kinds import by_code, kinds
 from matchers.postings import walk
 from matchers.scanners.sink import FORMS, MASKED
-from matchers.sightings import Hit
-from matchers.survey import Sighted, Survey, Surveyor, shapes
+from matchers.sightings import Hit, weigh
+from matchers.survey import LEFT, RIGHT, Sighted, Survey, Surveyor, shapes
+from matchers.threads import MOST_HALVES, BriefMemory, Half, ThreadMemory, Trace, crossed
 from model.match import Match
 from model.page import Passage
 
@@ -45,7 +47,7 @@ class Examination:
 
 
 @dataclass(frozen=True, slots=True)
-class _Alive:
+class Alive:
     """A value that the filter lets through."""
 
     field: str
@@ -53,6 +55,24 @@ class _Alive:
     start: int
     end: int
     form: str
+
+
+Found = dict[int, dict[bytes, list[Evidence]]]
+"""Page → handle → what speaks of the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """Which pages belong to threads, and what is remembered of these."""
+
+    threads: Sequence[str | None]
+    memory: ThreadMemory
+
+    def posts(self, pieces: Sequence[Piece], starts: NDArray[np.int64], length: int) -> NDArray[np.int64] | None:
+        """Return first and last unit of each piece that belongs to a thread, or None if none does."""
+        ends = np.append(starts[1:] - 1, length)
+        chosen = [number for number, piece in enumerate(pieces) if self.threads[piece.page] is not None]
+        return np.stack([starts.take(chosen), ends.take(chosen)], axis=1) if chosen else None
 
 
 class Engine:
@@ -80,31 +100,47 @@ class Engine:
         """Return the examination of one page."""
         return self.examine_many([passages])[0]
 
-    def examine_many(self, pages: Sequence[Sequence[Passage]]) -> list[Examination]:
-        """Return the examination of each page, in order; vector passes over many of them."""
-        found: dict[int, dict[bytes, list[Evidence]]] = defaultdict(lambda: defaultdict(list))
+    def examine_many(
+        self,
+        pages: Sequence[Sequence[Passage]],
+        threads: Sequence[str | None] | None = None,
+        memory: ThreadMemory | None = None,
+    ) -> list[Examination]:
+        """Return the examination of each page, in order; vector passes over many of them.
+
+        `threads` says for each page to which thread it belongs, if to any: what was split over posts of one is joined,
+        in the order given, with what `memory` holds of it from before.
+        """
+        found: Found = defaultdict(lambda: defaultdict(list))
         capped: set[int] = set()
+        joining = Joining(threads or [None] * len(pages), memory or BriefMemory())
         for pieces in _batches(pages):
-            self._batch(pieces, found, capped)
+            self._batch(pieces, joining, found, capped)
         return [self._examination(found.get(number, {}), number in capped) for number in range(len(pages))]
 
     def hits(self, passages: Sequence[Passage]) -> list[Hit]:
         """Return every enrolled term that stands on a page, before anything is weighed: for tests and diagnosis."""
-        return [hit for pieces in _batches([passages]) for hit in self._hits(pieces)[1]]
+        alone = Joining([None], BriefMemory())
+        return [hit for pieces in _batches([passages]) for hit in self._hits(pieces, alone)[1]]
 
-    def _examination(self, found: dict[bytes, list[Evidence]], capped: bool) -> Examination:
+    def _examination(self, found: Mapping[bytes, Sequence[Evidence]], capped: bool) -> Examination:
         matches = (judge(handle, evidence, self._settings, self._records) for handle, evidence in found.items())
         ranked = sorted((match for match in matches if match is not None), key=lambda match: -match.score)
         return Examination(tuple(ranked), capped)
 
-    def _batch(
-        self, pieces: Sequence[Piece], found: dict[int, dict[bytes, list[Evidence]]], capped: set[int]
-    ) -> None:
+    def _batch(self, pieces: Sequence[Piece], joining: Joining, found: Found, capped: set[int]) -> None:
         """Add what one batch shows of each record on each page."""
-        batch, hits, full = self._hits(pieces)
+        batch, hits, full = self._hits(pieces, joining)
         capped |= full
-        if not hits:
-            return
+        if hits:
+            self._weigh(batch, hits, found)
+        for number, piece in enumerate(pieces):
+            thread = joining.threads[piece.page]
+            if thread is not None:
+                self._join(batch, number, thread, joining.memory, found)
+
+    def _weigh(self, batch: Batch, hits: Sequence[Hit], found: Found) -> None:
+        """Add the evidence of a batch."""
         by_record: dict[tuple[int, bytes], list[Hit]] = defaultdict(list)
         for hit in hits:
             by_record[batch.page_of(hit.passage), hit.payload.handle].append(hit)
@@ -113,10 +149,67 @@ class Engine:
         for (page, handle), some in by_record.items():
             found[page][handle] += weighing.evidence(handle, some, details.get(handle, b""))
 
-    def _hits(self, pieces: Sequence[Piece]) -> tuple[Batch, list[Hit], set[int]]:
+    def _join(self, batch: Batch, number: int, thread: str, memory: ThreadMemory, found: Found) -> None:
+        """Join one post with what its thread showed before, and remember it."""
+        piece = batch.pieces[number]
+        here = found[piece.page]
+        trace, spans = self._trace(batch, number, {handle: tuple(evidence) for handle, evidence in here.items()})
+        before = memory.recall(thread)
+        memory.remember(thread, trace)
+        if not before:
+            return
+        for hit in self._crossed(before, trace, number):
+            start, end = spans[hit.start]
+            here[hit.payload.handle] += [replace(each, passage=piece.passage, start=start, end=end) for each in weigh([hit])]
+        for handle, evidence in here.items():
+            if not evidence:
+                continue
+            seen = evidence[0]
+            here[handle] = evidence + [
+                replace(each, passage=seen.passage, start=seen.start, end=seen.end)
+                for earlier in before
+                for each in earlier.found.get(handle, ())
+            ]
+
+    def _trace(
+        self, batch: Batch, number: int, found: Mapping[bytes, tuple[Evidence, ...]]
+    ) -> tuple[Trace, list[tuple[int, int]]]:
+        """Return what is to be remembered of a post, and where each half stands in it: names first."""
+        first, last = batch.units_of(number)
+        halves: tuple[list[Half], list[Half]] = [], []
+        spans: tuple[list[tuple[int, int]], list[tuple[int, int]]] = [], []
+        for side, names in enumerate((LEFT, RIGHT)):
+            for name in names:
+                seen = batch.survey.seen[name]
+                chosen = seen.within(first, last)[: MOST_HALVES - len(halves[side])]
+                if not len(chosen):
+                    continue
+                blocks = self._kernel.blocks_of(name, [seen.text(index) for index in chosen.tolist()])
+                for index, block in zip(chosen.tolist(), blocks, strict=True):
+                    halves[side].append(Half(name, block.tobytes(), int(seen.form[index])))
+                    spans[side].append(batch.characters(number, int(seen.start[index]), int(seen.end[index])))
+        return Trace(tuple(halves[0]), tuple(halves[1]), found), spans[0] + spans[1]
+
+    def _crossed(self, before: Sequence[Trace], now: Trace, number: int) -> list[Hit]:
+        """Return the conjunctions between posts that are enrolled; `start` is the number of the half in this post."""
+        own = {id(half): index for index, half in enumerate((*now.left, *now.right))}
+        pairs = list(itertools.islice(crossed(before, now, PARTNERS), MOST_LOOKUPS))
+        if not pairs:
+            return []
+        left, right = (np.array([np.frombuffer(pair[side].block, np.uint64)[0] for pair in pairs]) for side in (0, 1))
+        alive = []
+        for index in self._filter.survivors(self._kernel.combine("pair", left, right)).tolist():
+            one, other = pairs[index]
+            at = own.get(id(one), own.get(id(other), 0))
+            masked = MASKED in (one.form, other.form)
+            form = FORMS[MASKED if masked else other.form]
+            alive.append(Alive(f"{one.field}+{other.field}", one.block + other.block, at, at + 1, form))
+        return self._look_up(alive, [number] * len(alive))
+
+    def _hits(self, pieces: Sequence[Piece], joining: Joining) -> tuple[Batch, list[Hit], set[int]]:
         """Return the batch, the terms of records that stand in it, and the pages that reached a cap."""
         folded, starts = fold_many([piece.text for piece in pieces])
-        survey = self._surveyor.survey(folded)
+        survey = self._surveyor.survey(folded, joining.posts(pieces, starts, len(folded)))
         batch = Batch(pieces, folded, starts, survey)
         capped = set() if survey.dropped < 0 else {piece.page for piece in pieces[batch.piece_at(survey.dropped) :]}
         alive = [*self._values(survey), *self._shingles(batch)]
@@ -128,9 +221,9 @@ class Engine:
             if counts[page] <= MOST_LOOKUPS:
                 kept.append(each)
         capped |= {page for page, count in counts.items() if count > MOST_LOOKUPS}
-        return batch, self._look_up(batch, kept), capped
+        return batch, self._look_up(kept, [batch.piece_of(each.field, each.start) for each in kept]), capped
 
-    def _values(self, survey: Survey) -> Iterator[_Alive]:
+    def _values(self, survey: Survey) -> Iterator[Alive]:
         """Yield values and conjunctions that the filter lets through."""
         seen = survey.seen
         used = {name for pair in survey.pairs for name in (pair.left, pair.right)} | survey.alone
@@ -138,7 +231,7 @@ class Engine:
         for name in survey.alone:
             for index in self._filter.survivors(tags[name]).tolist():
                 each = seen[name]
-                yield _Alive(
+                yield Alive(
                     name, each.text(index).encode(), int(each.start[index]), int(each.end[index]),
                     FORMS[int(each.form[index])],
                 )  # fmt: skip
@@ -158,7 +251,7 @@ class Engine:
     def _tags(self, each: Sighted) -> NDArray[np.uint64]:
         return self._kernel.tags(each.field, each.values, each.offset, each.length)
 
-    def _shingles(self, batch: Batch) -> Iterator[_Alive]:
+    def _shingles(self, batch: Batch) -> Iterator[Alive]:
         """Yield shingles that the filter lets through; their spans are in the compact stream."""
         stream = batch.compact
         for kind in kinds().values():
@@ -167,10 +260,10 @@ class Engine:
                 for index in self._filter.survivors(tags).tolist():
                     at = int(starts[index])
                     value = stream.units[at : at + grams.size].tobytes()
-                    yield _Alive(grams.field, value, at, at + grams.size, "excerpt")
+                    yield Alive(grams.field, value, at, at + grams.size, "excerpt")
 
-    def _look_up(self, batch: Batch, alive: Sequence[_Alive]) -> list[Hit]:
-        """Return the postings of everything that survived."""
+    def _look_up(self, alive: Sequence[Alive], numbers: Sequence[int]) -> list[Hit]:
+        """Return the postings of everything that survived; `numbers` are the pieces that they stand in."""
         by_field: dict[str, list[bytes]] = defaultdict(list)
         for value, field in dict.fromkeys((each.value, each.field) for each in alive):
             by_field[field].append(value)
@@ -186,23 +279,23 @@ class Engine:
                 each.field,
                 payload,
                 names[payload.kind],
-                batch.piece_of(each.field, each.start),
+                number,
                 each.start,
                 each.end,
                 each.form,
                 len(chain),
                 "person_name" if "+" in each.field else "",
             )
-            for each in alive
+            for each, number in zip(alive, numbers, strict=True)
             for chain in (chains[each.field, each.value],)
             for payload in chain
         ]
 
 
-def _together(left: Sighted, one: int, right: Sighted, other: int) -> _Alive:
+def _together(left: Sighted, one: int, right: Sighted, other: int) -> Alive:
     """Return a conjunction: its span covers both, and it is masked if one of them is."""
     masked = MASKED in (left.form[one], right.form[other])
-    return _Alive(
+    return Alive(
         f"{left.field}+{right.field}",
         joined(left.text(one), right.text(other)),
         min(int(left.start[one]), int(right.start[other])),

@@ -68,6 +68,11 @@ class Batch:
         """Return the number of the piece that holds a unit."""
         return int(np.searchsorted(self._starts, unit, side="right")) - 1
 
+    def units_of(self, piece: int) -> tuple[int, int]:
+        """Return the first unit of a piece and the one after its last."""
+        last = int(self._starts[piece + 1]) - 1 if piece + 1 < len(self._starts) else len(self.folded)
+        return int(self._starts[piece]), last
+
     def piece_of(self, name: str, start: int) -> int:
         """Return the piece of a span; those of shingles are in the compact stream."""
         return int(self.compact_piece[start]) if is_shingle(name) else self.piece_at(start)
@@ -78,8 +83,7 @@ class Batch:
 
     def context(self, piece: int, start: int, end: int) -> context.Context:
         """Return the medical context of a span."""
-        first = int(self._starts[piece])
-        last = int(self._starts[piece + 1]) - 1 if piece + 1 < len(self._starts) else len(self.folded)
+        first, last = self.units_of(piece)
         low, high = max(first, start - context.WIDEST), min(last, end + context.WIDEST)
         text = self.folded.units[low:high].tobytes().decode("utf-16-le", "replace")
         return context.around(text, start - low, end - low)

@@ -22,6 +22,8 @@ MOST_PAIRS: Final = 3_000_000
 """Conjunctions tried on one batch."""
 SLIP_REACH: Final = 80
 """Units within which a number that may be a slip is combined with a name."""
+POST_REACH: Final = 300
+"""Units at both ends of a post of a thread in which names are seen that stand near nothing."""
 LEFT: Final = tuple(PARTNERS)
 RIGHT: Final = tuple(sorted({right for rights in PARTNERS.values() for right in rights}))
 FIELDS: Final = tuple(dict.fromkeys((*ALONE, *RIGHT, *LEFT)))
@@ -55,6 +57,10 @@ class Sighted:
     def __len__(self) -> int:
         """Return how many."""
         return len(self.start)
+
+    def within(self, first: int, last: int) -> NDArray[np.intp]:
+        """Return the indices of what lies between two units."""
+        return np.flatnonzero((self.start >= first) & (self.end <= last))
 
     def text(self, index: int) -> str:
         """Return one canonical value."""
@@ -94,13 +100,21 @@ class Surveyor:
         self._reach = window // 2
         self._sinks: dict[str, Sink] = {}
 
-    def survey(self, folded: Folded) -> Survey:
-        """Return the candidates of a batch."""
+    def survey(self, folded: Folded, posts: NDArray[np.int64] | None = None) -> Survey:
+        """Return the candidates of a batch.
+
+        `posts` has the first and the last unit of each post that may be a part of a thread: there names are seen that
+        stand near nothing, and numbers that were cut.
+        """
         units, classes = folded.units, folded.classes
         sinks = self._emptied(len(folded))
         soft = foldtables.soft_digits()
-        for reading in (digits.plain(units, classes), digits.disguised(units, classes, soft)):
+        readings = digits.plain(units, classes), digits.disguised(units, classes, soft)
+        for reading in readings:
             self._numbers(folded, reading, sinks)
+        if posts is not None:
+            cut = (sinks[name] for name in _CUT)
+            numbers.find_cut_numbers(readings[0], posts[:, 0].copy(), posts[:, 1].copy(), *cut)
         parts = dates.read_parts(units, classes)
         dates.find_dates(units, classes, parts, sinks["birth_date"])
         emails.find_emails(units, classes, sinks["email"])
@@ -112,6 +126,9 @@ class Surveyor:
             _mark(sink.start[: sink.count[0]], sink.end[: sink.count[0]], self._reach, near)
         if self._shapes.public:
             near[:] = True
+        for first, last in posts if posts is not None else ():
+            near[first : min(last, first + POST_REACH)] = True
+            near[max(first, last - POST_REACH) : last] = True
         self._names(folded, near[:-1], sinks)
         seen = {name: _sighted(name, sinks[name]) for name in FIELDS}
         if self._shapes.public:
@@ -195,6 +212,9 @@ class Surveyor:
 _MASKED: Final = (
     "phone_tail", "phone_mask", "phone_start", "id_tail", "id_ends", "id_mask", "id_start", "number_tail",
 )  # fmt: skip
+
+
+_CUT: Final = ("phone_start", "phone_tail", "id_start", "id_tail", "number_tail")
 
 
 def _sighted(name: str, sink: Sink) -> Sighted:

@@ -19,6 +19,8 @@ MOST_DIGITS: Final = 20
 MOST_LETTERS: Final = 20
 """Letters of the longest number that has letters."""
 MOST_GROUPS: Final = 20
+CUT_REACH: Final = 30
+"""Units between the end of a post and a number that may have been cut there."""
 SHORT_GROUP: Final = 5
 """Digits of a group that may be a part of a longer telephone number."""
 _NINE: Final = 0x39
@@ -414,3 +416,40 @@ def _nationals(
         size = stop - rest
         if 6 <= size <= 14 and sizes[size]:
             put(phone, begin, end, form, digits.value, rest, stop)
+
+
+@compiled
+def find_cut_numbers(
+    digits: Digits, starts: NDArray[np.int64], ends: NDArray[np.int64],
+    phone_start: Sink, phone_tail: Sink, id_start: Sink, id_tail: Sink, number_tail: Sink,
+) -> None:  # fmt: skip
+    """Find, in posts that may be parts of a thread, numbers that may have been cut: the beginning of one at the end of
+    a post, and the end of one at the beginning.
+
+    `starts` and `ends` are the units of each post; numbers within `CUT_REACH` units of its ends are taken.
+    """
+    for post in range(len(starts)):
+        first = np.searchsorted(digits.at, starts[post])
+        last = np.searchsorted(digits.at, ends[post])
+        if first == last:
+            continue
+        if digits.at[first] - starts[post] <= CUT_REACH:
+            stop = first + 1
+            while stop < last and digits.join[stop] != RUN and stop - first < 14:
+                stop += 1
+            begin, end = digits.at[first], digits.at[stop - 1] + 1
+            if stop - first >= 4:
+                put(phone_tail, begin, end, TYPO, digits.value, stop - 4, stop)
+                put(id_tail, begin, end, TYPO, digits.value, stop - 4, stop)
+            if stop - first >= 5:
+                put(number_tail, begin, end, TYPO, digits.value, stop - 5, stop)
+        begin_at = last - 1
+        while begin_at > first and digits.join[begin_at] != RUN and last - begin_at < 17:
+            begin_at -= 1
+        end = digits.at[last - 1] + 1
+        if ends[post] - end <= CUT_REACH:
+            size = last - begin_at
+            if size >= 3:
+                put(phone_start, digits.at[begin_at], end, TYPO, digits.value, begin_at, begin_at + (7 if size >= 7 else 3))
+            if size >= 6:
+                put(id_start, digits.at[begin_at], end, TYPO, digits.value, begin_at, begin_at + (14 if size >= 14 else 6))
