@@ -119,7 +119,7 @@ def names_near(text: str, spans: Sequence[tuple[int, int]], reach: int, ocr: boo
 
 def _values(text: str, ocr: bool) -> Iterator[Found]:
     for name, kind in kinds().items():
-        if name != "person_name":
+        if name != "person_name" and hasattr(kind, "candidates"):
             yield from kind.candidates(text, ocr)
 
 

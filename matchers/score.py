@@ -15,8 +15,11 @@ SLOPE = 2.0
 ALONE_CEILING = 0.75
 """Best score of what a household shares (telephone, address, the birth date of twins) or of a record number alone:
 worth a look, not a leak."""
-SHARED = frozenset(("phone", "address", "birth_date"))
-NUMBERS = frozenset(("mrn",)), frozenset(("national_id",))
+SHARED = frozenset(("phone", "address", "birth_date", "licence_plate", "keyword"))
+NUMBERS = tuple(
+    frozenset((kind,))
+    for kind in ("mrn", "national_id", "passport", "us_ssn", "uk_nhs", "hk_id", "macao_id", "taiwan_id", "bank_card")
+)
 NOTHING = frozenset(("person_name",)), frozenset(("address",)), frozenset(("birth_date",))
 
 

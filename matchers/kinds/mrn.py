@@ -1,7 +1,8 @@
 """Record numbers of a hospital: medical record, admission, card and insurance numbers.
 
 Canonical is the letters and digits alone. Their form is the hospital's own, so rarity is counted from the length:
-3.3 bits per digit and 2 per letter, at most 26. A short number alone means nothing: order and file numbers look alike.
+3.3 bits per digit and 2 per letter, less 6, at most 26. A short number alone means nothing: order and file numbers look
+alike. Where the hospital's form is known, the linkage schema may give it (`pattern:`), and other values are refused.
 """
 
 import re
