@@ -6,7 +6,7 @@ Christen, "Data Matching", 2012, chapter 4), bound together so that no single co
 
 Every conjunction of a record is one posting, so a pair stands here only if it pays: if its bits together are enough to
 raise a suspicion, and no other pair finds the same page. A name with a whole identifier needs the last digits alone; a
-masked name needs both ends of a number where its own bits are few.
+masked name needs both ends of a number where its own bits are few, and with a whole number its surname is enough.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ PARTNERS = {
     ),
     "pinyin": ("birth_date", "phone_tail", "id_tail", "number", "age_day", "department_day"),
     "initial": ("birth_date", "phone_tail", "id_tail", "number"),
-    "name_mask": ("birth_date", "phone_tail", "phone_mask", "id_tail", "id_mask", "number", "age_day"),
+    "name_mask": ("birth_date", "phone_tail", "phone_mask", "id_tail", "id_mask", "age_day"),
     "surname": ("birth_date", "phone_mask", "id_ends", "id_mask", "number"),
 }  # fmt: skip
 """Left field → right fields: a form of a name with a piece of something else."""

@@ -10,7 +10,7 @@ digit, less 5 for the same reason; years look like four digits). An address alon
 import re
 from collections.abc import Iterator
 
-from matchers.canonical import canonical
+from matchers.cells import canonical
 from matchers.kinds.kind import Found, Grams, Term, compact
 
 CODE = 8
@@ -91,14 +91,21 @@ def _western(text: str) -> Iterator[tuple[str, float]]:
 
 
 def _numbered(text: str) -> Iterator[Found]:
-    """Yield each number with the first telling word after it and the last one before it, in one breath."""
+    """Yield each number with a telling word beside it: after it, before it, or after a comma."""
     for match in _NUMBER.finditer(text):
-        after = re.match(r"[ ,]{1,2}([^,\d\n;|]{1,40})", text[match.end() :])
-        before = re.search(r"([^,\d\n;|]{1,40})[ ,]{1,2}$", text[max(0, match.start() - 42) : match.start()])
-        following = [word for word in _WORD.findall(after.group(1)) if word not in _NO_STREET] if after else []
-        leading = [word for word in _WORD.findall(before.group(1)) if word not in _NO_STREET] if before else []
-        for word in (*following[:1], *leading[-1:]):
+        here, _, beyond = text[match.end() : match.end() + 42].partition(",")
+        words = [
+            *_telling(here)[:1],
+            *_telling(re.split(r"[,\d\n;|]", text[max(0, match.start() - 42) : match.start()])[-1])[-1:],
+            *([] if here.strip() else _telling(beyond)[:1]),
+        ]
+        for word in words:
             yield Found("address_part", f"{match.group(1)} {word}", *match.span())
+
+
+def _telling(text: str) -> list[str]:
+    """Return the words of a piece of text, up to a digit or the end of a part, that are no mere kind of street."""
+    return [word for word in _WORD.findall(re.split(r"[\d\n;|]", text)[0]) if word not in _NO_STREET]
 
 
 def find(text: str) -> Iterator[Found]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
-from matchers.canonical import canonical
+from matchers.cells import canonical
 from matchers.digits import runs
 from matchers.kinds.kind import Found, Grams, Term
 
@@ -31,6 +31,7 @@ _DAY_MONTH = re.compile(rf"(?<!\d){_ORDINAL}[ ,.\-/]*(?:of )?{_MONTH}[ ,.\-/']*(
 _MONTH_DAY = re.compile(rf"(?<![a-z]){_MONTH}[ ,.\-/]*{_ORDINAL}[ ,.\-/']+((?:1[89]|20)?\d\d)(?!\d)")
 _YEAR_MONTH = re.compile(rf"(?<!\d)((?:1[89]|20)\d\d)[ ,.\-/]*{_MONTH}[ ,.\-/]*(\d{{1,2}})(?!\d)")
 _COMPACT = re.compile(r"(?=((?:18|19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])))")
+_ISO = re.compile(r"\d{4}-\d\d-\d\d")
 _CLOCK = re.compile(r"[t ]\d\d?:\d\d.*$")
 _PLACEHOLDERS = re.compile(
     r"(?:0001|9999|1800|1753|1899|1900)[-/.]?(?:0?1[-/.]?0?1|12[-/.]?3[01])(?!\d)|0000[-/.]?00?[-/.]?00?|[-/.0]+"
@@ -79,6 +80,8 @@ def _readings(text: str) -> list[str]:
     text = _CLOCK.sub("", text)
     if _PLACEHOLDERS.fullmatch(text):
         return []
+    if _ISO.fullmatch(text) and _valid(text.replace("-", "")):
+        return [text.replace("-", "")]
     found = [each.value for each in _written(text)]
     if not found and (match := _COMPACT.match(text)) and len(text) == 8 and _valid(text):
         found = [match.group(1)]

@@ -7,7 +7,7 @@ in the world; 30 bits are counted, since a mailbox may be a family's or an offic
 import re
 from collections.abc import Iterator
 
-from matchers.canonical import canonical
+from matchers.cells import canonical
 from matchers.kinds.kind import Found, Grams, Term
 
 CODE = 3

@@ -7,7 +7,7 @@ phrase names nobody, so it is at most *suspicious*, never a leak.
 
 from collections.abc import Iterator
 
-from matchers.canonical import canonical
+from matchers.cells import canonical
 from matchers.kinds.kind import Found, Grams, Term, compact
 
 CODE = 21

@@ -1,7 +1,16 @@
 """What an identifier kind is: a module with these names. And what it makes: readings, terms and findings."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, cast
+
+from matchers.cells import canonical
+
+_UNKNOWN = re.compile(
+    r"无|不详|未知|没有|暂无|未提供|未填写?|拒绝提供"
+    r"|n/?a|none|null|nil|unknown|unk|not known|not given|declined|(\d)\1{5,}|[\W_]*"
+)
+"""What files hold where nothing is known: words, one digit over and over, signs alone."""
 
 
 class Term(NamedTuple):
@@ -91,7 +100,9 @@ class Kind(Protocol):
 
 
 def read(kind: Kind, value: str) -> Reading:
-    """Return what a cell holds; raises `ValueError` if no part of it can be a value of the kind."""
+    """Return what a cell holds, nothing where it says so; raises `ValueError` if no part can be a value of the kind."""
+    if _UNKNOWN.fullmatch(canonical(value).strip()):
+        return Reading((), 0)
     split = cast(Callable[[str], list[str]] | None, getattr(kind, "split", None))
     slip = cast(Callable[[str], bool] | None, getattr(kind, "slip", None))
     values: dict[str, None] = {}

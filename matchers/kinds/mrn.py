@@ -8,7 +8,7 @@ alike. Where the hospital's form is known, the linkage schema may give it (`patt
 import re
 from collections.abc import Iterator
 
-from matchers.canonical import canonical
+from matchers.cells import canonical
 from matchers.digits import Run, runs
 from matchers.kinds.kind import Found, Grams, Term
 

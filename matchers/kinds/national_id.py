@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from types import ModuleType
 
-from matchers.canonical import canonical
+from matchers.cells import canonical
 from matchers.kinds import hk_id, macao_id, mrn, resident_id, taiwan_id, uk_nhs, us_ssn
 from matchers.kinds.kind import Found, Grams, Term, compact, number_terms
 
@@ -33,7 +33,7 @@ def canonicalise(value: str) -> str:
     """Return 17 digits for a resident ID (18 if something is wrong with it), else letters and digits."""
     folded = canonical(value).strip()
     kept = compact(folded)
-    if re.fullmatch(r"\d{17}[\dx]", kept) or (len(kept) == 15 and _resident(kept)):
+    if re.fullmatch(r"\d{17}[\dx]", kept) or (len(kept) in {15, 17} and _resident(kept)):
         return resident_id.canonicalise(kept)
     if _WRITTEN_MACAO.fullmatch(folded):
         return macao_id.canonicalise(kept)
@@ -74,8 +74,11 @@ def _kind(kept: str) -> ModuleType | None:
 
 
 def _resident(kept: str) -> bool:
-    """Return whether 15 digits are a resident ID of the old form."""
-    return kept.isdigit() and not resident_id.slip(resident_id.canonicalise(kept))
+    """Return whether 15 or 17 digits are a resident ID of the old form, or one without its check character."""
+    try:
+        return kept.isdigit() and not resident_id.slip(resident_id.canonicalise(kept))
+    except ValueError:
+        return False
 
 
 def candidates(text: str, ocr: bool) -> Iterator[Found]:

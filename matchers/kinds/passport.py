@@ -7,7 +7,7 @@ follow the country and the series, and numbers run in blocks.
 
 import re
 
-from matchers.canonical import canonical
+from matchers.cells import canonical
 from matchers.kinds.kind import Grams, Term, compact, number_terms
 
 CODE = 10
@@ -21,6 +21,7 @@ _WRONG = "#"
 SHOULD_MATCH = (
     ("E99912345", "护照号码：E99912345"),
     ("ea 9991234", "passport EA9991234"),
+    ("P<UTOMUSTER<<ANNA<<<<<<<<<<<<<<<<<<<<<<<<<<< L898902C36UTO7408122F1204159ZE184226B<<<<<10", "L898902C3"),
     ("L898902C36UTO7408122F1204159ZE184226B<<<<<10", "passport no. L898902C3, issued in Utopia"),
 )
 SHOULD_NOT = (("E99912345", "E99912346"),)
@@ -29,7 +30,7 @@ SHOULD_NOT = (("E99912345", "E99912346"),)
 def canonicalise(value: str) -> str:
     """Return letters and digits; of a machine-readable line those of the number."""
     folded = re.sub(r"\s", "", canonical(value))
-    line = _LINE.search(folded)
+    line = _LINE.fullmatch(folded[-44:])
     if line:
         number = line.group(1).strip("<")
         return number if check_digit(line.group(1)) == line.group(2).replace("<", "0") else number + _WRONG

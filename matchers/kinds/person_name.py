@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 from math import log2
 
-from matchers.canonical import canonical
+from matchers.cells import canonical
 from matchers.kinds.kind import Found, Grams, Term
-from matchers.spellings import nicknames, pinyin
+from matchers.spellings import nicknames, pinyin, spoken_names
 
 CODE = 7
 ROLE = "supporting"
@@ -92,6 +92,13 @@ SHOULD_MATCH = (
     ("Iker Zubiaga Larrínzar", "Iker Zubiaga"),
     ("何云舒 (Yunshu He)", "Yunshu He"),
     ("何云舒 (Yunshu He)", "何云舒"),
+    ("何云舒", "HE, Yun-shu"),
+    ("何云舒", "heyunshu"),
+    ("何云舒", "Yún Shū Hé"),
+    ("单鸢翎", "Shan Yuanling"),
+    ("吕鸢翎", "LYU YUANLING"),
+    ("Odette Inchbald", "O. Inchbald"),
+    ("Odette Inchbald", "Inchbald O"),
     ("何云舒", "何*舒"),
     ("何云舒", "何某某"),
 )
@@ -109,8 +116,16 @@ def split(value: str) -> list[str]:
         han = re.findall(rf"[{_HAN}](?:[ ·.]?[{_HAN}])+", text)
         names.extend(han)
         latin = re.sub(rf"[{_HAN}]", " ", text) if han else text
-        names.extend(each for each in _latin_names(latin) if not han or len(_words(each)) > 1)
+        names.extend(each for each in _latin_names(latin) if not han or _another(_words(each), han[0]))
     return names or [value]
+
+
+def _another(words: list[str], han: str) -> bool:
+    """Return whether words beside a Chinese name are a name of their own, and not that one in pinyin."""
+    surname = _surname(han := re.sub(r"[ ·.]", "", han))
+    spoken = [each.split("|") for each in pinyin(surname, han[len(surname) :])]
+    orders = {order for family, given in spoken for order in (family + given, given + family)}
+    return len(words) > 1 and "".join(words).replace("-", "") not in orders
 
 
 def _latin_names(text: str) -> list[str]:
@@ -164,7 +179,7 @@ def _han_terms(canonical: str) -> tuple[Term, ...]:
     size = min(2, len(given))
     made = [
         Term("name", canonical, min(17.0, family + 7.0 * size)),
-        Term("name_mask", surname + "|" + canonical[-1], family + 7.0),
+        Term("name_mask", surname + "|" + canonical[-1], min(15.0, family + 7.0)),
         Term("surname", surname, family),
     ]
     spoken = min(14.0, max(2.0, family - 0.7) + 5.0 * size)
@@ -216,6 +231,21 @@ def candidates(text: str, ocr: bool) -> Iterator[Found]:
     yield from _han(text)
     yield from _latin(text)
     yield from _masked(text)
+
+
+def find(text: str) -> Iterator[Found]:
+    """Yield what may be Chinese names in pinyin, and family names with an initial, in folded text."""
+    words = [(re.sub("['-]", "", match.group()), *match.span()) for match in _WORD.finditer(text)]
+    for first, (_, start, _) in enumerate(words):
+        for last in range(first, min(first + 4, len(words))):
+            if last > first and words[last][1] - words[last - 1][2] > 2:
+                break
+            for value in spoken_names([word for word, _, _ in words[first : last + 1]]):
+                yield Found("pinyin", value, start, words[last][2])
+    for (one, start, border), (other, begin, end) in pairwise(words):
+        if begin - border <= 3 and (len(one) == 1) != (len(other) == 1):
+            initial, family = (one, other) if len(one) == 1 else (other, one)
+            yield Found("initial", f"{initial}|{family}", start, end)
 
 
 def is_han(canonical: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import phonenumbers
 
-from matchers.canonical import canonical
+from matchers.cells import canonical
 from matchers.digits import Run, runs
 from matchers.kinds.kind import Found, Grams, Term
 
@@ -26,6 +26,8 @@ _MASKED = re.compile(
     rf"(?:[ \-]{{1,2}}{_HIDDEN}{{1,8}}){{0,3}}[ \-]{{0,2}}(\d{{4}})(?![\da-z])"
 )
 _EXTENSION = re.compile(r"(?:ext|extn|转|分机|#|x)\D{0,3}\d{1,6}\D*$|(?<=\d{7})-\d{1,4}$")
+_WHOSE = re.compile(r"\([^()\d+]*\)|(?!转|分机)[\u4e00-\u9fff]+(?<!转)(?<!分机)[:]?")
+_TWO_MOBILES = re.compile(r"(?<=1[3-9]\d{9})[ \t]+(?=1[3-9]\d{9}(?!\d))")
 _NEXT = re.compile(r"[/,;、，；|\n]|\bor\b|或")
 _LANDLINE = re.compile(r"0(?:10|2\d|[3-9]\d\d)[2-8]\d{6,7}")
 _FEWEST = 6
@@ -35,6 +37,9 @@ SHOULD_MATCH = (
     ("010-62200417-801", "(010)6220 0417"),
     ("15402200417 / 15402200418", "15402200418"),
     ("15402200417、15402200418", "15402200417"),
+    ("15402200417(妻子) 15402200418 本人", "15402200418"),
+    ("010-62200417/18", "62200418"),
+    ("15402200417 15402200418", "15402200418"),
     ("+44 7700 900123 ext. 12", "07700 900123"),
     ("15402200417", "电话：15402200417"),
     ("+86 154-0220-0417", "154 0220 0417"),
@@ -52,15 +57,16 @@ SHOULD_NOT = (
 
 def split(value: str) -> list[str]:
     """Return the numbers of a cell, and of a Chinese landline the local number too."""
-    parts = [part.strip() for part in _NEXT.split(canonical(value)) if part.strip()]
-    whole: list[str] = []
-    for part in parts:
-        digits = sum(character.isdigit() for character in part)
-        if digits < _FEWEST and whole and digits:
-            whole[-1] += part  # a stroke or comma inside one number
-        else:
-            whole.append(part)
-    return whole + [local for part in whole if (local := _local(part))]
+    folded = _TWO_MOBILES.sub(";", _WHOSE.sub(";", canonical(value)))
+    numbers: list[str] = []
+    for part in _NEXT.split(folded):
+        digits = re.sub(r"\D", "", part)
+        if numbers and 1 <= len(digits) <= 4 and part.strip() == digits:
+            before = _EXTENSION.sub("", numbers[-1]).rstrip()
+            numbers.append(before[: -len(digits)] + digits)  # 62200417/18 are two numbers
+        elif digits:
+            numbers.append(part.strip())
+    return numbers + [local for part in numbers if (local := _local(part))]
 
 
 def canonicalise(value: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from stdnum.cn import ric
 
-from matchers.canonical import canonical
+from matchers.cells import canonical
 from matchers.digits import Run, runs
 from matchers.kinds.kind import Found, Grams, Term, number_terms
 
@@ -50,6 +50,8 @@ def canonicalise(value: str) -> str:
     kept = re.sub(r"[^0-9a-z]", "", canonical(value))
     if _OLD.fullmatch(kept):
         return kept[:6] + "19" + kept[6:]
+    if re.fullmatch(rf"\d{{6}}{_DATE}\d{{3}}", kept):
+        return kept  # the check character was left out
     if not re.fullmatch(r"\d{17}[\dx]|\d{15}", kept):
         raise ValueError("not a resident ID: 18 characters or 15 digits are expected")
     return kept if wrong(kept) else kept[:17]

@@ -6,7 +6,7 @@ Canonical is f, m or x. Rarity: one bit. Only ever supports; by itself and in co
 import re
 from collections.abc import Iterator
 
-from matchers.canonical import canonical
+from matchers.cells import canonical
 from matchers.kinds.kind import Found, Grams, Term, compact
 
 CODE = 19

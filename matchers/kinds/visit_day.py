@@ -1,13 +1,13 @@
 """The day of a visit, an admission or a discharge.
 
 Canonical is YYYYMMDD. Rarity: people write about a visit soon after it, so days near the page's own date are much
-likelier than others: 7 bits. With a name alone that is too little; with an age or a department it is enough.
+likelier than others: 6 bits. With a name alone that is too little; with an age or a department it is enough.
 """
 
 import re
 from collections.abc import Iterator
 
-from matchers.canonical import canonical
+from matchers.cells import canonical
 from matchers.kinds import birth_date
 from matchers.kinds.kind import Found, Grams, Term
 
@@ -37,7 +37,7 @@ def canonicalise(value: str) -> str:
 
 def terms(canonical: str) -> tuple[Term, ...]:
     """Return the day; it is only searched in conjunctions."""
-    return (Term("visit_day", canonical, 7.0),)
+    return (Term("visit_day", canonical, 6.0),)
 
 
 def find(text: str) -> Iterator[Found]:

@@ -76,6 +76,40 @@ def test_a_bad_value_is_refused_without_being_named(name: str, value: str) -> No
     assert value not in str(caught.value)
 
 
+IDEMPOTENT = sorted(set(kinds()) - {"birth_date", "visit_day", "department"})
+
+
+@pytest.mark.parametrize("name", IDEMPOTENT)
+def test_a_canonical_value_of_the_tables_is_its_own_canonical_form(name: str) -> None:
+    """What was made canonical once does not change again."""
+    kind = kinds()[name]
+    for value, _ in kind.SHOULD_MATCH:
+        for once in read(kind, value).values:
+            assert kind.canonicalise(once) == once
+
+
+@given(st.text(max_size=40), st.sampled_from(IDEMPOTENT))
+@settings(deadline=None, max_examples=400)
+def test_a_canonical_value_is_its_own_canonical_form(text: str, name: str) -> None:
+    """Whatever a cell holds: it is refused, or its values do not change when they are made canonical again."""
+    kind = kinds()[name]
+    try:
+        reading = read(kind, text)
+    except ValueError:
+        return
+    for once in reading.values:
+        assert kind.canonicalise(once) == once
+        assert all(term.weight >= 0 and term.value for term in kind.terms(once))
+
+
+@given(st.from_regex(r"\A[0-9]{17}\Z"), st.sampled_from("0123456789x"))
+def test_a_resident_id_is_enrolled_whatever_its_check_character(digits: str, last: str) -> None:
+    """Eighteen characters are never refused, and at most one of eleven check characters is right."""
+    kind = kinds()["resident_id"]
+    (value,) = read(kind, digits[:6] + "19850314" + digits[14:] + last).values
+    assert kind.terms(value)[0].field == "resident_id"
+
+
 @given(st.text(max_size=60))
 @settings(deadline=None)
 def test_candidates_stay_inside_the_text(text: str) -> None:
