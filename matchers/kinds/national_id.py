@@ -46,7 +46,7 @@ def canonicalise(value: str) -> str:
 
 def slip(canonical: str) -> bool:
     """Return whether a resident ID has something wrong in it; no other form tells a slip from another number."""
-    return re.fullmatch(r"\d{17}[\dx]", canonical) is not None
+    return re.fullmatch(r"\d{17}[\dx?]", canonical) is not None
 
 
 def terms(canonical: str) -> tuple[Term, ...]:
@@ -62,7 +62,7 @@ def terms(canonical: str) -> tuple[Term, ...]:
 
 def _kind(kept: str) -> ModuleType | None:
     """Return the kind of which letters and digits are a number, or None."""
-    if re.fullmatch(r"\d{17}[\dx]?", kept):
+    if re.fullmatch(r"\d{17}[\dx?]?", kept) and (len(kept) > 17 or _resident(kept)):
         return resident_id
     if re.fullmatch(r"[a-z]{1,2}\d{6}[\da]", kept) and not hk_id.slip(kept):
         return hk_id
@@ -76,7 +76,7 @@ def _kind(kept: str) -> ModuleType | None:
 def _resident(kept: str) -> bool:
     """Return whether 15 or 17 digits are a resident ID of the old form, or one without its check character."""
     try:
-        return kept.isdigit() and not resident_id.slip(resident_id.canonicalise(kept))
+        return kept.isdigit() and resident_id.canonicalise(kept) != kept
     except ValueError:
         return False
 

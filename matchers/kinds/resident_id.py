@@ -25,6 +25,8 @@ _WHOLE = re.compile(rf"\d{{6}}{_DATE}\d{{3}}[\dx]")
 _OLD = re.compile(rf"\d{{6}}{_SHORT_DATE}\d{{3}}")
 _ANYWHERE = re.compile(rf"(?=(\d{{6}}{_DATE}\d{{3}}))")
 _MASKED = re.compile(r"(?<!\d)(\d{1,14})[ ]?[*#〇x•]{2,20}[ ]?(\d{0,3}[\dx])?(?![\da-z])")
+_LOST = "?"
+"""Stands in the canonical form for a check character that the file left out."""
 
 SHOULD_MATCH = (
     ("999901198001011238", "身份证号999901198001011238，女"),
@@ -32,6 +34,7 @@ SHOULD_MATCH = (
     ("999901198001011238", "号码:9999-0119-8001-0112-38"),
     ("999901800101123", "999901198001011238"),
     ("999901198001011235", "身份证号999901198001011235"),
+    ("99990119800101123", "身份证号999901198001011238"),
     ("999901198001011235", "9999**********1235"),
     ("999901198013011234", "身份证号999901198013011234"),
     ("999901198001011238", "张三男45岁999901198001011238女"),
@@ -45,13 +48,14 @@ SHOULD_NOT = (
 def canonicalise(value: str) -> str:
     """Return the 17 significant digits (area, date, sequence): the check character follows from them.
 
-    A number in which something is wrong stays as it stands, in 15 or 18 characters.
+    A number in which something is wrong stays as it stands, in 15 or 18 characters; one that lost its check character
+    has a mark in its place.
     """
     kept = re.sub(r"[^0-9a-z]", "", canonical(value))
     if _OLD.fullmatch(kept):
         return kept[:6] + "19" + kept[6:]
     if re.fullmatch(rf"\d{{6}}{_DATE}\d{{3}}", kept):
-        return kept  # the check character was left out
+        return kept + _LOST
     if not re.fullmatch(r"\d{17}[\dx]|\d{15}", kept):
         raise ValueError("not a resident ID: 18 characters or 15 digits are expected")
     return kept if wrong(kept) else kept[:17]
@@ -74,6 +78,7 @@ def check_character(seventeen: str) -> str:
 
 def terms(canonical: str) -> tuple[Term, ...]:
     """Return the number, its ends as masks leave them, its birth date; without a birth date in it a plain number."""
+    canonical = canonical.removesuffix(_LOST)
     if not _WHOLE.fullmatch(canonical) and len(canonical) != 17:
         return number_terms(canonical, 26.0)
     last = canonical[14:18] if len(canonical) == 18 else canonical[14:] + check_character(canonical)
