@@ -3,6 +3,10 @@
 A conjunction's field is `left+right`, its value `left NUL right`; its filter tag is the kernel's combination of both
 tags. On a page both must stand within the window. After the blocking keys of record linkage (Fellegi, Sunter 1969;
 Christen, "Data Matching", 2012, chapter 4), bound together so that no single column can be read off.
+
+Every conjunction of a record is one posting, so a pair stands here only if it pays: if its bits together are enough to
+raise a suspicion, and no other pair finds the same page. A name with a whole identifier needs the last digits alone; a
+masked name needs both ends of a number where its own bits are few, and with a whole number its surname is enough.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,21 +15,29 @@ from typing import NamedTuple
 from matchers.kinds.kind import Term
 
 PARTNERS = {
-    "name": ("birth_date", "phone_tail", "phone_head", "phone_start", "id_ends", "id_tail", "id_start", "number_tail"),
-    "pinyin": ("birth_date", "phone_tail", "id_tail", "number_tail"),
-    "initial": ("birth_date", "phone_tail", "id_tail"),
-    "given": ("phone_mask", "id_ends", "id_mask"),
-    "name_mask": ("phone_mask", "id_ends", "id_mask", "id_tail"),
-    "surname": ("phone_mask", "id_ends", "id_mask"),
-}
+    "name": (
+        "birth_date", "phone_tail", "phone_head", "id_tail", "id_start", "number_tail", "plate", "age_day",
+        "department_day", "address_part",
+    ),
+    "pinyin": ("birth_date", "phone_tail", "id_tail", "number_tail", "age_day"),
+    "initial": ("birth_date", "phone_tail", "id_tail", "number_tail"),
+    "name_mask": ("birth_date", "phone_tail", "phone_mask", "id_tail", "id_mask", "id_start", "age_day"),
+    "surname": ("birth_date", "phone_mask", "id_mask", "id_start"),
+    "given": ("phone_mask", "id_mask"),
+}  # fmt: skip
 """Left field → right fields: a form of a name with a piece of something else."""
 
-ALONE = frozenset(("resident_id", "phone", "email", "number"))
-"""Fields that may be searched alone, if the linkage schema lets them."""
+ALIAS_PARTNERS = ("birth_date", "phone_tail", "age_day")
+"""Right fields for a further spelling of a name."""
 
+ALONE = frozenset(("resident_id", "phone", "email", "number", "plate", "keyword", "keyword_head"))
+"""Fields that may be searched alone, if the linkage schema lets them."""
 
 PUBLIC = "public_name"
 """The name of a public figure: searched alone, and counted only where the words around it speak of illness."""
+
+MOST_DAYS = 4
+"""Days of visit of one record that are searched with an age or a department."""
 
 
 class Conjunction(NamedTuple):
@@ -49,7 +61,29 @@ def joined(left: str, right: str) -> bytes:
 def conjunctions(names: Sequence[Term], others: Sequence[Term]) -> Iterator[tuple[Conjunction, int]]:
     """Yield the conjunctions of a record, each with the index of the other term."""
     for left in names:
-        for right_field in PARTNERS.get(left.field, ()):
+        for right_field in ALIAS_PARTNERS if left.alias else PARTNERS.get(left.field, ()):
             for index, right in enumerate(others):
                 if right.field == right_field:
                     yield Conjunction(f"{left.field}+{right_field}", left, right), index
+
+
+def days(terms: Sequence[Term]) -> Iterator[tuple[Term, int]]:
+    """Yield a record's days of visit with the age then, and with each department: one value, `45|20240314`.
+
+    Each comes with the index of the day's term. The age is the file's own, or follows from the birth date.
+    """
+    departments = [term for term in terms if term.field == "department"]
+    for index, day in [(index, term) for index, term in enumerate(terms) if term.field == "visit_day"][:MOST_DAYS]:
+        for age in ages(terms, day.value):
+            yield Term("age_day", f"{age}|{day.value}", day.weight + 6.0), index
+        for department in departments:
+            yield Term("department_day", f"{department.value}|{day.value}", day.weight + department.weight), index
+
+
+def ages(terms: Sequence[Term], day: str) -> Sequence[str]:
+    """Return how old the person was on a day (YYYYMMDD), by the birth date or by what the file says."""
+    born = next((term.value for term in terms if term.field == "birth_date"), "")
+    years = int(day[:4]) - int(born[:4]) - (day[4:] < born[4:]) if born else -1
+    if 0 <= years <= 119:
+        return (str(years),)
+    return tuple(dict.fromkeys(term.value for term in terms if term.field == "age"))

@@ -2,9 +2,10 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 import struct
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,17 +15,17 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from numpy.typing import NDArray
 
 from matchers import erasures, passages
-from matchers.conjunctions import ALONE, PARTNERS, conjunctions
+from matchers.conjunctions import ALONE, PARTNERS, conjunctions, days
 from matchers.details import SUPPORT_BITS, Details, Support, TokenSequence, seal_details, support_mask
 from matchers.interface import Evaluator, PostingStore
 from matchers.kernel import Kernel
 from matchers.keys import LinkageKey, LocalEvaluator
 from matchers.kinds import birth_date, kinds
-from matchers.kinds.kind import Kind, Term
+from matchers.kinds.kind import Kind, Reading, Term, read
 from matchers.postings import Payload, chain_lengths, seal
 from model.errors import ConfigError, EnrolmentError, KeyUnusable
 from model.fingerprint import Erasure, Fingerprint, Posting
-from model.record import LinkageSchema, Record
+from model.record import LinkageColumn, LinkageSchema, Record
 
 ROLES = ("auto", "primary", "supporting", "ignore")
 COMMON = 3
@@ -76,7 +77,9 @@ class Enroller:
         self._key = key
         self._evaluator = evaluator or LocalEvaluator(key, epoch)
         self._kernel = Kernel(key.kernel_key(epoch))
-        self._columns = {name: _column(name, each.kind, each.role) for name, each in schema.columns.items()}
+        self._columns = {name: _column(name, each) for name, each in schema.columns.items()}
+        self.slips: Counter[str] = Counter()
+        """Column → values enrolled as they stand although they look mistyped, and parts of cells left out."""
         self._numbers = {name: number for number, name in enumerate(sorted(self._columns))}
 
     def fingerprint(
@@ -114,7 +117,7 @@ class Enroller:
             if column is None or column.role == "ignore":
                 continue
             try:
-                text = column.kind.canonicalise(value)
+                text = "\n".join(read(column.kind, value).values)
             except ValueError:
                 text = value
             for part in (name, str(column.kind.CODE), column.role, text, str(record.retain_until)):
@@ -154,12 +157,16 @@ class Enroller:
             if column.role == "ignore" or not value.strip():
                 continue
             element = self._numbers[name]
-            canonical = _canonical(record, name, column.kind, value)
-            made = column.kind.terms(canonical)
+            reading = _reading(record, name, column, value)
+            if reading.slips:
+                self.slips[name] += reading.slips
+            made = [term for canonical in reading.values for term in column.kind.terms(canonical)]
             draft.terms.extend((term, element, _code(term, column.kind)) for term in made)
             if column.role == "primary":
                 _add_alone(draft, made, element, column.kind.CODE)
             self._add_text(draft, column.kind, value, element)
+        for term, index in days([term for term, _, _ in draft.terms]):
+            draft.terms.append((term, *draft.terms[index][1:]))
         _add_conjunctions(draft)
         if not draft.wanted:
             nothing = "nothing in this row can be searched for; it needs an identifier or a note"
@@ -295,11 +302,18 @@ def _add_conjunctions(draft: _Draft) -> None:
 class _Column:
     kind: Kind
     role: str
+    pattern: re.Pattern[str] | None = None
+    """What a value must match as a whole."""
 
 
-def _column(name: str, kind_name: str, role: str) -> _Column:
+def _column(name: str, column: LinkageColumn) -> _Column:
     """Return the kind and the settled role of a column."""
+    kind_name, role = column.kind, column.role
     known: Mapping[str, Kind] = kinds()
+    try:
+        pattern = re.compile(column.pattern) if column.pattern else None
+    except re.error as error:
+        raise ConfigError(f"column {name!r}: the pattern is not a regular expression: {error.msg}") from error
     if role not in ROLES:
         raise ConfigError(f"column {name!r}: there is no role {role!r}; it is one of {', '.join(ROLES)}")
     if kind_name == "ignore" or role == "ignore":
@@ -309,7 +323,7 @@ def _column(name: str, kind_name: str, role: str) -> _Column:
     kind = known[kind_name]
     if role == "primary" and kind.ROLE == "supporting":
         raise ConfigError(f"column {name!r}: {kind_name} is too common to be searched alone; make its role supporting")
-    return _Column(kind, kind.ROLE if role == "auto" else role)
+    return _Column(kind, kind.ROLE if role == "auto" else role, pattern)
 
 
 def _code(term: Term, kind: Kind) -> int:
@@ -317,9 +331,13 @@ def _code(term: Term, kind: Kind) -> int:
     return birth_date.CODE if term.field == "birth_date" else kind.CODE
 
 
-def _canonical(record: Record, name: str, kind: Kind, value: str) -> str:
+def _reading(record: Record, name: str, column: _Column, value: str) -> Reading:
+    """Return what a cell holds; raises `EnrolmentError` if nothing of it is a value of the column's kind."""
+    if column.pattern and not column.pattern.fullmatch(value.strip()):
+        unfit = "the value does not fit the column's pattern; correct the row or the pattern"
+        raise EnrolmentError(record.row, name, unfit)
     try:
-        return kind.canonicalise(value)
+        return read(column.kind, value)
     except ValueError as error:
         raise EnrolmentError(record.row, name, str(error)) from None
 

@@ -13,6 +13,8 @@ class LinkageColumn:
     """The identifier kind, named after its file in `matchers/kinds/` (`phone`, `person_name` …)."""
     role: str = "auto"
     """`primary` (searchable alone), `supporting` (only with others), `auto` (as the kind proposes) or `ignore`."""
+    pattern: str = ""
+    """Regular expression that a value must match as a whole, for numbers of the hospital's own form."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,12 +221,12 @@ def make_patients() -> list[dict[str, str]]:
 
 
 def make_bad_rows() -> list[dict[str, str]]:
-    """Return five rows, two bad: `resident_id` of row 2 (a character short), `birth_date` of row 4 (no such day)."""
+    """Return five rows, two bad: `resident_id` of row 2 (two characters short), `birth_date` of row 4 (no such day)."""
     chance = random.Random(SEED + 1)  # noqa: S311 - the same invented people every time, no secret
     given = Identifiers(chance)
     names = ("温折枝", "裴临川", "Horace Whistlecraft", "Odette Inchbald", "褚青禾")
     rows = [(complete_english if name.isascii() else complete_chinese)(chance, given, {"name": name}) for name in names]
-    rows[1]["resident_id"] = rows[1]["resident_id"][:-1]
+    rows[1]["resident_id"] = rows[1]["resident_id"][:-2]
     rows[3]["birth_date"] = "1987-13-45"
     return rows
 

@@ -7,7 +7,7 @@ in the world; 30 bits are counted, since a mailbox may be a family's or an offic
 import re
 from collections.abc import Iterator
 
-from matchers.canonical import canonical
+from matchers.cells import canonical
 from matchers.kinds.kind import Found, Grams, Term
 
 CODE = 3
@@ -24,12 +24,18 @@ SHOULD_MATCH = (
     ("he.yunshu@example.com", "联系 He.Yunshu@Example.com。"),
     ("he.yunshu@example.com", "he.yunshu (at) example [dot] com"),
     ("he.yunshu@example.com", "ｈｅ．ｙｕｎｓｈｕ＠ｅｘａｍｐｌｅ．ｃｏｍ"),
+    ("he.yunshu@example.com; old@example.net", "he.yunshu@example.com"),
     ("he.yunshu@example.com", "emailhe.yunshu@example.com"),
 )
 SHOULD_NOT = (
     ("he.yunshu@example.com", "he.yunshu2@example.com"),
     ("he.yunshu@example.com", "he.yunshu@example.org"),
 )
+
+
+def split(value: str) -> list[str]:
+    """Return the addresses of a cell."""
+    return [part for part in re.split(r"[;,、/|\s]+", canonical(value)) if "@" in part]
 
 
 def canonicalise(value: str) -> str:

@@ -1,7 +1,16 @@
-"""What an identifier kind is: a module with these names. And the two things it makes: terms and findings."""
+"""What an identifier kind is: a module with these names. And what it makes: readings, terms and findings."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, cast
+
+from matchers.cells import canonical
+
+_UNKNOWN = re.compile(
+    r"无|不详|未知|没有|暂无|未提供|未填写?|拒绝提供"
+    r"|n/?a|none|null|nil|unknown|unk|not known|not given|declined|(\d)\1{5,}|[\W_]*"
+)
+"""What files hold where nothing is known: words, one digit over and over, signs alone."""
 
 
 class Term(NamedTuple):
@@ -13,6 +22,17 @@ class Term(NamedTuple):
     """Canonical value in that name space."""
     weight: float
     """Rarity in bits: minus the binary logarithm of the chance that another person has the same."""
+    alias: bool = False
+    """A further spelling of a name: searched with few partners only, since each partner is one more posting."""
+
+
+class Reading(NamedTuple):
+    """What a cell of the enrolment file holds."""
+
+    values: tuple[str, ...]
+    """Canonical values, each once; none if the cell only says that nothing is known."""
+    slips: int
+    """Values that their own check calls mistyped, and parts of the cell that are no value of the kind."""
 
 
 class Found(NamedTuple):
@@ -46,7 +66,13 @@ class Grams(NamedTuple):
 
 
 class Kind(Protocol):
-    """A module in `matchers/kinds/`."""
+    """A module in `matchers/kinds/`.
+
+    Three more functions may stand in one. `split(value) -> list[str]`: the values of a cell that holds several.
+    `slip(canonical) -> bool`: whether the value's own check says that it was mistyped; it is enrolled as it stands,
+    because a leak would show the same slip. `find(text) -> Iterator[Found]`: what may be values of the kind in
+    folded text, where a page is not searched for it by the tokens of letters and digits alone.
+    """
 
     CODE: int
     """Number that postings carry; never reused."""
@@ -61,7 +87,10 @@ class Kind(Protocol):
 
     @staticmethod
     def canonicalise(value: str) -> str:
-        """Return the canonical form; raises `ValueError` with a message that does not hold the value."""
+        """Return the canonical form, empty for a placeholder of an unknown value.
+
+        Raises `ValueError` with a message that does not hold the value.
+        """
         ...
 
     @staticmethod
@@ -69,7 +98,34 @@ class Kind(Protocol):
         """Return the value itself (first, if it is searchable alone) and its partial forms for conjunctions."""
         ...
 
-    @staticmethod
-    def candidates(text: str, ocr: bool) -> Iterator[Found]:
-        """Yield what may be values of this kind in folded text."""
-        ...
+
+def read(kind: Kind, value: str) -> Reading:
+    """Return what a cell holds, nothing where it says so; raises `ValueError` if no part can be a value of the kind."""
+    if _UNKNOWN.fullmatch(canonical(value).strip()):
+        return Reading((), 0)
+    split = cast(Callable[[str], list[str]] | None, getattr(kind, "split", None))
+    slip = cast(Callable[[str], bool] | None, getattr(kind, "slip", None))
+    values: dict[str, None] = {}
+    wrong: list[ValueError] = []
+    parts = split(value) if split is not None else [value]
+    for part in parts or [value]:
+        try:
+            values[kind.canonicalise(part)] = None
+        except ValueError as error:
+            wrong.append(error)
+    if wrong and not values:
+        raise wrong[0]
+    values.pop("", None)
+    return Reading(tuple(values), len(wrong) + sum(slip is not None and slip(each) for each in values))
+
+
+def compact(text: str) -> str:
+    """Return the letters, digits and Han characters of folded text."""
+    return "".join(character for character in text if character.isalnum())
+
+
+def number_terms(canonical: str, bits: float) -> tuple[Term, ...]:
+    """Return the terms of a number of letters and digits: itself, its last five (if it is long), its last four."""
+    whole = Term("number", canonical, bits)
+    tail = Term("id_tail", canonical[-4:], 12.0)
+    return (whole, Term("number_tail", canonical[-5:], 14.0), tail) if len(canonical) >= 7 else (whole, tail)

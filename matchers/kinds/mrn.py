@@ -1,13 +1,14 @@
 """Record numbers of a hospital: medical record, admission, card and insurance numbers.
 
 Canonical is the letters and digits alone. Their form is the hospital's own, so rarity is counted from the length:
-3.3 bits per digit and 2 per letter, at most 26. A short number alone means nothing: order and file numbers look alike.
+3.3 bits per digit and 2 per letter, less 6, at most 26. A short number alone means nothing: order and file numbers look
+alike. Where the hospital's form is known, the linkage schema may give it (`pattern:`), and other values are refused.
 """
 
 import re
 from collections.abc import Iterator
 
-from matchers.canonical import canonical
+from matchers.cells import canonical
 from matchers.digits import Run, runs
 from matchers.kinds.kind import Found, Grams, Term
 

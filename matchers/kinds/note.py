@@ -8,7 +8,7 @@ is then weighed by comparing sequences of hashed tokens. A phrase that three rec
 import re
 from collections.abc import Iterator
 
-from matchers.canonical import canonical
+from matchers.cells import canonical
 from matchers.kinds.kind import Found, Grams, Term
 
 CODE = 9

@@ -1,8 +1,11 @@
-"""Names of persons: Chinese names of two to four characters, and names of given and family words.
+"""Names of persons: Chinese names of two to four characters with their pinyin, and names of given and family words.
 
-Canonical is the Han characters, or the words with single spaces. Names are looked for only near something else, and
-never searchable alone. Rarity: the surname by its rank (shares of the census names fall about as 0.2 / rank), seven
-bits for each further character; 8 bits for a given and 9 for a family name in Latin script, since both are uneven.
+Canonical is the Han characters, or the words with single spaces: given names first, apostrophes dropped, titles and
+suffixes left out. Names are looked for only near something else, and never searchable alone. Rarity: the surname by its
+rank (shares of the census names fall about as 0.2 / rank), seven bits for each further character; 8 bits for a given
+and 9 for a family name in Latin script, since both are uneven. Pinyin loses about 0.7 bits of a surname and two of each
+given character (some 400 syllables stand for them). An initial is worth 3.5 bits, a nickname two bits less than the
+name it stands for, since it may stand for others.
 """
 
 import re
@@ -10,8 +13,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 from math import log2
 
-from matchers.canonical import canonical
+from matchers.cells import canonical
 from matchers.kinds.kind import Found, Grams, Term
+from matchers.spellings import nicknames, pinyin, spoken_names
 
 CODE = 7
 ROLE = "supporting"
@@ -49,7 +53,25 @@ _MASKED = re.compile(rf"(?=((?!某)[{_HAN}])((?!某)[{_HAN}])??(?:[*〇x_?]{{1,6
 _WORD = re.compile(r"[a-z\u00df-\u024f\u0370-\u03ff\u0400-\u04ff']+(?:-[a-z]+)*")
 _MASKED_WORD = re.compile(r"(?<![a-z])([a-z])[a-z]?[*#]{1,12}([a-z]?)(?![a-z])")
 _NOT_GIVEN = "女士小姐先生同学老师患者医生"
-_TITLES = frozenset(("mr", "mrs", "ms", "dr", "jr", "sr", "miss", "prof"))
+_SYLLABLE = 5
+"""Letters of a Korean or Vietnamese syllable, at most (six are rare)."""
+MOST_ALIASES = 6
+"""Further spellings of one name: each is a posting for every partner."""
+_TITLES = frozenset((
+    "mr", "mrs", "ms", "dr", "jr", "sr", "miss", "prof", "professor", "doctor", "sir", "dame", "lord", "lady", "rev",
+    "mx", "ii", "iii", "iv", "md", "phd", "esq", "rn", "herr", "frau", "señor", "señora", "mme", "mlle",
+))  # fmt: skip
+_SUFFIXES = frozenset(("jr", "sr", "ii", "iii", "iv", "md", "phd", "esq", "rn"))
+_PARTICLES = frozenset((
+    "van", "von", "der", "den", "de", "la", "las", "los", "del", "della", "di", "da", "dos", "das", "du", "le", "el",
+    "al", "bin", "binti", "ibn", "abu", "st", "ter", "ten", "te", "zu", "y", "e",
+))  # fmt: skip
+_LETTERS = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
+_OTHER_NAMES = re.compile(
+    r"曾用名|又名|原名|别名|化名|(?<![a-z])(?:a\.?k\.?a\.?|alias|formerly|also known as)(?![a-z])|[/;、；\n]"
+)
+_BORN = re.compile(r"[(,]? ?(?<![a-z])(?:nee|ne)(?![a-z])[. ]+([a-z'-]{2,})\)?")
+_LABEL = re.compile(r"^[\s:(),，：]+|[\s:(),，：]+$")
 
 SHOULD_MATCH = (
     ("何云舒", "姓名：何云舒，女"),
@@ -59,6 +81,24 @@ SHOULD_MATCH = (
     ("Odette Inchbald", "Inchbald, Odette"),
     ("Odette Inchbald", "ODETTE M. INCHBALD"),
     ("Odette Marie Inchbald", "Odette Inchbald"),
+    ("Dr. Odette Inchbald, MD", "Odette Inchbald"),
+    ("Inchbald, Odette", "Odette Inchbald"),
+    ("Rosalind (Rose) Inchbald", "Rose Inchbald"),
+    ("Rosalind Inchbald (née Thwaite)", "Rosalind Thwaite"),
+    ("Theodore Inchbald", "Ted Inchbald"),
+    ("Aislinn van der Meer", "VAN DER MEER Aislinn"),
+    ("Fionn O'Rourke", "Fionn O’Rourke"),
+    ("Priya Raghunathan-Cole", "Priya Cole"),
+    ("Iker Zubiaga Larrínzar", "Iker Zubiaga"),
+    ("何云舒 (Yunshu He)", "Yunshu He"),
+    ("何云舒 (Yunshu He)", "何云舒"),
+    ("何云舒", "HE, Yun-shu"),
+    ("何云舒", "heyunshu"),
+    ("何云舒", "Yún Shū Hé"),
+    ("单鸢翎", "Shan Yuanling"),
+    ("吕鸢翎", "LYU YUANLING"),
+    ("Odette Inchbald", "O. Inchbald"),
+    ("Odette Inchbald", "Inchbald O"),
     ("何云舒", "何*舒"),
     ("何云舒", "何某某"),
 )
@@ -68,40 +108,122 @@ SHOULD_NOT = (
 )
 
 
+def split(value: str) -> list[str]:
+    """Return the names of a cell: earlier names, a name in brackets, and one in each of two scripts."""
+    names: list[str] = []
+    for part in _OTHER_NAMES.split(canonical(value)):
+        text = _LABEL.sub("", part) if part.count("(") != 1 else part.strip()
+        han = re.findall(rf"[{_HAN}](?:[ ·.]?[{_HAN}])+", text)
+        names.extend(han)
+        latin = re.sub(rf"[{_HAN}]", " ", text) if han else text
+        names.extend(each for each in _latin_names(latin) if not han or _another(_words(each), han[0]))
+    return names or [value]
+
+
+def _another(words: list[str], han: str) -> bool:
+    """Return whether words beside a Chinese name are a name of their own, and not that one in pinyin."""
+    surname = _surname(han := re.sub(r"[ ·.]", "", han))
+    spoken = [each.split("|") for each in pinyin(surname, han[len(surname) :])]
+    orders = {order for family, given in spoken for order in (family + given, given + family)}
+    return len(words) > 1 and "".join(words).replace("-", "") not in orders
+
+
+def _latin_names(text: str) -> list[str]:
+    """Return a name as it stands, and as it is with the name in brackets or the one given at birth."""
+    born = _BORN.search(text)
+    names = [_BORN.sub("", text)]
+    if born and _words(names[0]):
+        names.append(f"{_words(names[0])[0]} {born.group(1)}")
+    bracket = re.search(r"[(\"“]([^()\"”]{2,40})[)\"”]", names[0])
+    if not bracket:
+        return [name for name in names if _words(name)]
+    outer = (names[0][: bracket.start()] + " " + names[0][bracket.end() :]).strip()
+    inner = _words(bracket.group(1))
+    family = _words(outer)[-1:] if len(inner) == 1 else []
+    names[:1] = [outer, " ".join((*inner, *family))]
+    return [name for name in names if _words(name)]
+
+
 def canonicalise(value: str) -> str:
-    """Return Han characters without anything between them, or words separated by one space."""
+    """Return Han characters without anything between them, or words separated by one space, given names first."""
     folded = canonical(value)
     han = re.findall(rf"[{_HAN}]", folded)
     if len(han) >= 2:
         return "".join(han)[:12]
-    words = [word.strip("'") for word in _WORD.findall(folded)]
-    words = [word for word in words if word not in _TITLES]
-    if sum(map(len, words)) < 3:
-        raise ValueError("not a name: it has fewer than three letters or two Han characters")
+    first, comma, last = folded.partition(",")
+    words = _words(folded)
+    if comma and _words(first) and _words(last) and not all(word in _SUFFIXES for word in _LETTERS.findall(last)):
+        words = _words(last) + _words(first)
+    if sum(map(len, words)) < 2:
+        raise ValueError("not a name: it has fewer than two letters or Han characters")
     return " ".join(words)
 
 
+def _words(folded: str) -> list[str]:
+    """Return the words of a name without titles; Mac and Mc belong to the word after them."""
+    words = [word.replace("'", "") for word in _LETTERS.findall(re.sub(r"\b(ma?c|o) (?=[a-z]{3})", r"\1", folded))]
+    kept = [word for word in words if word not in _TITLES]
+    return kept if len(kept) > 1 or len(words) < 3 else words
+
+
 def terms(canonical: str) -> tuple[Term, ...]:
-    """Return the name and what masks leave of it; all of it is only searched in conjunctions."""
-    if is_han(canonical):
-        surname = _surname(canonical)
-        family = log2(max(2.8, _RANK.get(surname, 400)) / 0.2)
-        given = len(canonical) - len(surname)
-        return (
-            Term("name", canonical, min(17.0, family + 7.0 * min(2, given))),
-            Term("name_mask", surname + "|" + canonical[-1], family + 7.0),
-            Term("surname", surname, family),
-        )
+    """Return the name, its other spellings and what masks leave of it; all of it is only searched in conjunctions."""
+    return _han_terms(canonical) if is_han(canonical) else _latin_terms(canonical)
+
+
+def _han_terms(canonical: str) -> tuple[Term, ...]:
+    """Return a Chinese name, masked, by its surname, and in pinyin."""
+    surname = _surname(canonical)
+    family = log2(max(2.8, _RANK.get(surname, 400)) / 0.2)
+    given = canonical[len(surname) :]
+    size = min(2, len(given))
+    made = [
+        Term("name", canonical, min(17.0, family + 7.0 * size)),
+        Term("name_mask", surname + "|" + canonical[-1], min(15.0, family + 7.0)),
+        Term("surname", surname, family),
+    ]
+    spoken = min(14.0, max(2.0, family - 0.7) + 5.0 * size)
+    made += [Term("pinyin", each, spoken, place > 0) for place, each in enumerate(pinyin(surname, given))]
+    return tuple(made)
+
+
+def _latin_terms(canonical: str) -> tuple[Term, ...]:
+    """Return a name's given and family word in either order, its initials, masked ends, and other spellings."""
     words = canonical.split(" ")
+    plain = [word.replace("-", "") for word in words]
     if len(words) == 1:
-        return (Term("name", words[0], 9.0),)
-    first, last = words[0], words[-1]
-    letters = " ".join(sorted((first[0] + first[-1], last[0] + last[-1])))
-    return (
+        return (Term("name", plain[0], 9.0),)
+    first, last = plain[0], plain[-1]
+    if len(first) == 1 or len(last) == 1:
+        initial, family = (first, last) if len(first) == 1 else (last, first)
+        return (Term("initial", f"{initial}|{family}", 12.5), Term("surname", _pair(initial, family[0]), 7.0))
+    letters = _pair(first[0] + first[-1], last[0] + last[-1])
+    made = [
         Term("name", _pair(first, last), 16.0),
+        Term("initial", f"{first[0]}|{last}", 12.5),
         Term("name_mask", letters, 13.0),
-        Term("surname", " ".join(sorted((first[0], last[0]))), 7.0),
-    )
+        Term("surname", _pair(first[0], last[0]), 7.0),
+    ]
+    made += [Term("name", each, weight, True) for each, weight in _other_pairs(words, first, last)]
+    return tuple(made)
+
+
+def _other_pairs(words: list[str], first: str, last: str) -> list[tuple[str, float]]:
+    """Return further pairs by which the person may be called, with their weights."""
+    pairs: dict[str, float] = {}
+    middle = [word.replace("-", "") for word in words[1:-1] if word not in _PARTICLES and len(word) > 1]
+    if middle:
+        pairs[_pair(first, middle[-1])] = 13.0  # a Spanish first surname, or the second given name
+    if len(middle) == 1 and len(middle[0]) <= _SYLLABLE and len(last) <= _SYLLABLE:
+        pairs[_pair(first, middle[0] + last)] = 14.0  # Kim Min Jun is Kim Minjun
+    for word, other in ((words[-1], first), (words[0], last)):
+        for part in word.split("-") if "-" in word else ():
+            if len(part) > 1:
+                pairs[_pair(part, other)] = 14.0
+    for called in nicknames(first):
+        pairs[_pair(called, last)] = 14.0
+    pairs.pop(_pair(first, last), None)
+    return list(pairs.items())[:MOST_ALIASES]
 
 
 def candidates(text: str, ocr: bool) -> Iterator[Found]:
@@ -109,6 +231,21 @@ def candidates(text: str, ocr: bool) -> Iterator[Found]:
     yield from _han(text)
     yield from _latin(text)
     yield from _masked(text)
+
+
+def find(text: str) -> Iterator[Found]:
+    """Yield what may be Chinese names in pinyin, and family names with an initial, in folded text."""
+    words = [(re.sub("['-]", "", match.group()), *match.span()) for match in _WORD.finditer(text)]
+    for first, (_, start, _) in enumerate(words):
+        for last in range(first, min(first + 4, len(words))):
+            if last > first and words[last][1] - words[last - 1][2] > 2:
+                break
+            for value in spoken_names([word for word, _, _ in words[first : last + 1]]):
+                yield Found("pinyin", value, start, words[last][2])
+    for (one, start, border), (other, begin, end) in pairwise(words):
+        if begin - border <= 3 and (len(one) == 1) != (len(other) == 1):
+            initial, family = (one, other) if len(one) == 1 else (other, one)
+            yield Found("initial", f"{initial}|{family}", start, end)
 
 
 def is_han(canonical: str) -> bool:
@@ -140,7 +277,7 @@ def _han(text: str) -> Iterator[Found]:
 
 
 def _latin(text: str) -> Iterator[Found]:
-    words = [(match.group().strip("'"), *match.span()) for match in _WORD.finditer(text)]
+    words = [(re.sub("['-]", "", match.group()), *match.span()) for match in _WORD.finditer(text)]
     for index, (word, start, _) in enumerate(words):
         if len(word) < 2:
             continue

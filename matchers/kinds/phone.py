@@ -2,7 +2,8 @@
 
 Canonical is the national significant number (ITU-T E.164): without +, country code and trunk 0, so that 138…,
 +86 138… and 0086138… are one. Rarity: 3.3 bits per subscriber digit, at most 24: numbers are recycled, shared in a
-family and printed in advertisements, so a number alone never proves a record.
+family and printed in advertisements, so a number alone never proves a record. A Chinese landline is also looked for
+without its area code: that is how neighbours write it, and other cities have the same number.
 """
 
 import re
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 
 import phonenumbers
 
-from matchers.canonical import canonical
+from matchers.cells import canonical
 from matchers.digits import Run, runs
 from matchers.kinds.kind import Found, Grams, Term
 
@@ -24,8 +25,22 @@ _MASKED = re.compile(
     rf"(?:(?<!\d)(\d{{2,7}})[ \-]{{0,2}})?(?<!{_HIDDEN}){_HIDDEN}{{2,12}}"
     rf"(?:[ \-]{{1,2}}{_HIDDEN}{{1,8}}){{0,3}}[ \-]{{0,2}}(\d{{4}})(?![\da-z])"
 )
+_EXTENSION = re.compile(r"(?:ext|extn|转|分机|#|x)\D{0,3}\d{1,6}\D*$|(?<=\d{7})-\d{1,4}$")
+_WHOSE = re.compile(r"\([^()\d+]*\)|(?!转|分机)[\u4e00-\u9fff]+(?<!转)(?<!分机)[:]?")
+_TWO_MOBILES = re.compile(r"(?<=1[3-9]\d{9})[ \t]+(?=1[3-9]\d{9}(?!\d))")
+_NEXT = re.compile(r"[/,;、，；|\n]|\bor\b|或")
+_LANDLINE = re.compile(r"0(?:10|2\d|[3-9]\d\d)[2-8]\d{6,7}")
+_FEWEST = 6
 
 SHOULD_MATCH = (
+    ("010-62200417", "电话62200417"),
+    ("010-62200417-801", "(010)6220 0417"),
+    ("15402200417 / 15402200418", "15402200418"),
+    ("15402200417、15402200418", "15402200417"),
+    ("15402200417(妻子) 15402200418 本人", "15402200418"),
+    ("010-62200417/18", "62200418"),
+    ("15402200417 15402200418", "15402200418"),
+    ("+44 7700 900123 ext. 12", "07700 900123"),
     ("15402200417", "电话：15402200417"),
     ("+86 154-0220-0417", "154 0220 0417"),
     ("15402200417", "0086154 0220 0417"),
@@ -40,10 +55,24 @@ SHOULD_NOT = (
 )
 
 
+def split(value: str) -> list[str]:
+    """Return the numbers of a cell, and of a Chinese landline the local number too."""
+    folded = _TWO_MOBILES.sub(";", _WHOSE.sub(";", canonical(value)))
+    numbers: list[str] = []
+    for part in _NEXT.split(folded):
+        digits = re.sub(r"\D", "", part)
+        if numbers and 1 <= len(digits) <= 4 and part.strip() == digits:
+            before = _EXTENSION.sub("", numbers[-1]).rstrip()
+            numbers.append(before[: -len(digits)] + digits)  # 62200417/18 are two numbers
+        elif digits:
+            numbers.append(part.strip())
+    return numbers + [local for part in numbers if (local := _local(part))]
+
+
 def canonicalise(value: str) -> str:
     """Return the national significant number."""
-    folded = canonical(value)
-    digits = re.sub(r"\D", "", re.split(r"(?:ext|转|#|x)", folded)[0])
+    folded = _EXTENSION.sub("", canonical(value).strip())
+    digits = re.sub(r"\D", "", folded)
     if re.fullmatch(r"(?:00|)86" + _MOBILE.pattern, digits):
         digits = digits[-11:]
     if _MOBILE.fullmatch(digits) and not folded.lstrip(" (").startswith("+1"):
@@ -57,6 +86,20 @@ def canonicalise(value: str) -> str:
     return _sized(digits.lstrip("0"))
 
 
+def _local(part: str) -> str:
+    """Return a Chinese landline without its area code, or nothing."""
+    bare = part.lstrip(" (")
+    digits = re.sub(r"\D", "", _EXTENSION.sub("", bare))
+    if bare.startswith(("+86", "0086")):
+        digits = "0" + digits.removeprefix("00").removeprefix("86").lstrip("0")
+    if not _LANDLINE.fullmatch(digits):
+        return ""
+    number = phonenumbers.parse(digits, "CN")
+    if phonenumbers.number_type(number) != phonenumbers.PhoneNumberType.FIXED_LINE:
+        return ""
+    return str(number.national_number)[phonenumbers.length_of_geographical_area_code(number) :]
+
+
 def terms(canonical: str) -> tuple[Term, ...]:
     """Return the number and what masks and slips leave of it."""
     whole = Term("phone", canonical, min(24.0, 3.3 * len(canonical) - 6))
@@ -64,7 +107,7 @@ def terms(canonical: str) -> tuple[Term, ...]:
     if len(canonical) < 8:
         return whole, tail
     ends = Term("phone_mask", canonical[:3] + canonical[-4:], 16.5)
-    return whole, tail, ends, Term("phone_head", canonical[:-4], 15.0)
+    return whole, tail, ends, Term("phone_head", canonical[:-4], min(15.0, 2.5 * (len(canonical) - 4)))
 
 
 def candidates(text: str, ocr: bool) -> Iterator[Found]:
@@ -118,6 +161,6 @@ def _national(digits: str, plus: bool) -> Iterator[str]:
 
 def _sized(digits: str) -> str:
     """Return the digits if their number is possible."""
-    if not 6 <= len(digits) <= 14:
+    if not _FEWEST <= len(digits) <= 14:
         raise ValueError(f"not a telephone number: {len(digits)} digits")
     return digits

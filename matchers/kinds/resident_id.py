@@ -3,6 +3,7 @@
 Six digits of area, eight of birth date, three of sequence, one check character. Rarity: about 3,000 areas × 36,500
 days × 1,000 sequence numbers ≈ 2^37 (the distribution is uneven, so 30 bits are counted). A wrong check digit on
 the page is a slip or another number: such an agreement weighs less, but with a name beside it still finds the record.
+A number with a wrong check character in the enrolment file is enrolled as it stands: what leaks is that file.
 """
 
 import re
@@ -10,9 +11,9 @@ from collections.abc import Iterator
 
 from stdnum.cn import ric
 
-from matchers.canonical import canonical
+from matchers.cells import canonical
 from matchers.digits import Run, runs
-from matchers.kinds.kind import Found, Grams, Term
+from matchers.kinds.kind import Found, Grams, Term, number_terms
 
 CODE = 1
 ROLE = "primary"
@@ -24,12 +25,18 @@ _WHOLE = re.compile(rf"\d{{6}}{_DATE}\d{{3}}[\dx]")
 _OLD = re.compile(rf"\d{{6}}{_SHORT_DATE}\d{{3}}")
 _ANYWHERE = re.compile(rf"(?=(\d{{6}}{_DATE}\d{{3}}))")
 _MASKED = re.compile(r"(?<!\d)(\d{1,14})[ ]?[*#〇x•]{2,20}[ ]?(\d{0,3}[\dx])?(?![\da-z])")
+_LOST = "?"
+"""Stands in the canonical form for a check character that the file left out."""
 
 SHOULD_MATCH = (
     ("999901198001011238", "身份证号999901198001011238，女"),
     ("999901198001011238", "９９９９０１ １９８００１０１ １２３８"),
     ("999901198001011238", "号码:9999-0119-8001-0112-38"),
     ("999901800101123", "999901198001011238"),
+    ("999901198001011235", "身份证号999901198001011235"),
+    ("99990119800101123", "身份证号999901198001011238"),
+    ("999901198001011235", "9999**********1235"),
+    ("999901198013011234", "身份证号999901198013011234"),
     ("999901198001011238", "张三男45岁999901198001011238女"),
 )
 SHOULD_NOT = (
@@ -39,15 +46,29 @@ SHOULD_NOT = (
 
 
 def canonicalise(value: str) -> str:
-    """Return the 17 significant digits (area, date, sequence): the check character follows from them."""
-    kept = re.sub(r"[^0-9x]", "", canonical(value))
+    """Return the 17 significant digits (area, date, sequence): the check character follows from them.
+
+    A number in which something is wrong stays as it stands, in 15 or 18 characters; one that lost its check character
+    has a mark in its place.
+    """
+    kept = re.sub(r"[^0-9a-z]", "", canonical(value))
     if _OLD.fullmatch(kept):
         return kept[:6] + "19" + kept[6:]
-    if not _WHOLE.fullmatch(kept):
-        raise ValueError("not a resident ID: 18 characters or 15 digits with a birth date in the middle are expected")
-    if kept[17] != check_character(kept[:17]):
-        raise ValueError("not a resident ID: its check character is wrong, so a digit was mistyped; correct the row")
-    return kept[:17]
+    if re.fullmatch(rf"\d{{6}}{_DATE}\d{{3}}", kept):
+        return kept + _LOST
+    if not re.fullmatch(r"\d{17}[\dx]|\d{15}", kept):
+        raise ValueError("not a resident ID: 18 characters or 15 digits are expected")
+    return kept if wrong(kept) else kept[:17]
+
+
+def wrong(kept: str) -> bool:
+    """Return whether 15 or 18 characters hold no birth date or end in another check character than they should."""
+    return len(kept) == 15 or not _WHOLE.fullmatch(kept) or kept[17] != check_character(kept[:17])
+
+
+def slip(canonical: str) -> bool:
+    """Return whether something is wrong with the number."""
+    return len(canonical) != 17
 
 
 def check_character(seventeen: str) -> str:
@@ -56,10 +77,13 @@ def check_character(seventeen: str) -> str:
 
 
 def terms(canonical: str) -> tuple[Term, ...]:
-    """Return the number, its ends as masks leave them, and its birth date."""
-    last = canonical[14:] + check_character(canonical)
+    """Return the number, its ends as masks leave them, its birth date; without a birth date in it a plain number."""
+    canonical = canonical.removesuffix(_LOST)
+    if not _WHOLE.fullmatch(canonical) and len(canonical) != 17:
+        return number_terms(canonical, 26.0)
+    last = canonical[14:18] if len(canonical) == 18 else canonical[14:] + check_character(canonical)
     return (
-        Term("resident_id", canonical, 30.0),
+        Term("resident_id", canonical[:17], 30.0),
         Term("id_ends", canonical[:6] + last, 22.0),
         Term("id_mask", canonical[:3] + last, 18.0),
         Term("id_tail", last, 12.0),
@@ -99,3 +123,4 @@ def _parts(run: Run) -> Iterator[Found]:
                 yield Found("resident_id", long, *run.span(start, end))
             if 16 <= size <= 20:
                 yield Found("id_ends", digits[start : start + 6] + digits[end - 4 : end], *run.span(start, end), "typo")
+                yield Found("id_tail", digits[end - 4 : end], *run.span(start, end), "typo")

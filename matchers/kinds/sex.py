@@ -1,0 +1,52 @@
+"""Sex, as an enrolment file and a page state it.
+
+Canonical is f, m or x. Rarity: one bit. Only ever supports; by itself and in conjunctions it says nothing.
+"""
+
+import re
+from collections.abc import Iterator
+
+from matchers.cells import canonical
+from matchers.kinds.kind import Found, Grams, Term, compact
+
+CODE = 19
+ROLE = "supporting"
+GRAMS: tuple[Grams, ...] = ()
+
+_WORDS = {
+    "f": ("f", "female", "woman", "女", "女性", "2", "w", "weiblich", "femenino"),
+    "m": ("m", "male", "man", "男", "男性", "1", "masculino", "maennlich"),
+    "x": ("x", "other", "diverse", "nonbinary", "9"),
+}
+_READ = {word: sex for sex, words in _WORDS.items() for word in words}
+_UNKNOWN = frozenset(("", "0", "u", "unknown", "unk", "未知", "不详", "未说明", "na"))
+_WRITTEN = re.compile(
+    r"(?<![a-z])(?:(?:sex|gender)[ \t]{0,2}[:=\"]{0,2}[ \t]{0,2}(?P<letter>[fm])(?![a-z])"
+    r"|(?P<f>female|woman|girl|mrs|ms|miss)(?![a-z])|(?P<m>male|man|boy|mr)(?![a-z]))"
+    r"|(?P<女>女)|(?P<男>男)"
+)
+_GROUPS = {"f": "f", "m": "m", "女": "f", "男": "m"}
+
+SHOULD_MATCH = (("女", "患者女，45岁"), ("Male", "a 45-year-old man"), ("F", "Sex: F"))
+SHOULD_NOT = (("男", "患者女，45岁"), ("Male", "a female patient"))
+
+
+def canonicalise(value: str) -> str:
+    """Return f, m or x; empty where the file says that it is not known. Numbers are those of GB/T 2261.1."""
+    kept = compact(canonical(value))
+    if kept in _UNKNOWN:
+        return ""
+    if kept not in _READ:
+        raise ValueError("not a sex: write f, m, x, or leave it empty")
+    return _READ[kept]
+
+
+def terms(canonical: str) -> tuple[Term, ...]:
+    """Return the sex."""
+    return (Term("sex", canonical, 1.0),)
+
+
+def find(text: str) -> Iterator[Found]:
+    """Yield statements of a sex in folded text."""
+    for match in _WRITTEN.finditer(text):
+        yield Found("sex", match.group("letter") or _GROUPS[str(match.lastgroup)], *match.span())
