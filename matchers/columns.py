@@ -1,0 +1,100 @@
+"""The columns of an enrolment file as the linkage schema settles them, and the canonical values of a row."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matchers.kinds import kinds
+from matchers.kinds.kind import Kind
+from model.errors import ConfigError, EnrolmentError
+from model.record import LinkageSchema, Record
+
+ROLES = ("auto", "primary", "supporting", "ignore")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column that is not ignored."""
+
+    name: str
+    kind: Kind
+    role: str
+    """`primary` or `supporting`."""
+    element: int
+    """Number of the column."""
+    prefix: bytes
+    """What stands before the column's value in the content that is tagged."""
+
+
+class Columns:
+    """All columns of a schema."""
+
+    def __init__(self, schema: LinkageSchema) -> None:
+        """Raise `ConfigError` if the schema names a kind or a role that does not exist."""
+        known = {name: _kind_and_role(name, each.kind, each.role) for name, each in schema.columns.items()}
+        self._known = frozenset(known)
+        self._columns = tuple(
+            Column(name, *settled, element, _counted(name) + _counted(str(settled[0].CODE)) + _counted(settled[1]))
+            for element, (name, settled) in enumerate(sorted(known.items()))
+            if settled is not None
+        )
+
+    def canonical(self, record: Record) -> list[tuple[Column, str, str]]:
+        """Return column, value and canonical value of everything in the row that counts.
+
+        Raises `EnrolmentError` for the first value that cannot be one of its kind, and for an unknown column.
+        """
+        found = []
+        values = record.values
+        for column in self._columns:
+            value = values.get(column.name)
+            if value is None or not value.strip():
+                continue
+            try:
+                found.append((column, value, column.kind.canonicalise(value)))
+            except ValueError as error:
+                raise EnrolmentError(record.row, column.name, str(error)) from None
+        if not self._known.issuperset(values):
+            unknown = min(values.keys() - self._known)
+            told = "the column is not in the linkage schema; name it, or ignore it"
+            raise EnrolmentError(record.row, unknown, told)
+        return found
+
+    def content(self, record: Record) -> bytes:
+        """Return the canonical values of a row with their columns; of a value that cannot be one, the value."""
+        parts = []
+        for column in self._columns:
+            value = record.values.get(column.name)
+            if value is None or not value.strip():
+                continue
+            try:
+                text = column.kind.canonicalise(value)
+            except ValueError:
+                text = value
+            parts.append((column, value, text))
+        return written(record, parts)
+
+
+def written(record: Record, values: Sequence[tuple[Column, str, str]]) -> bytes:
+    """Return what `Columns.canonical` gave as unambiguous bytes, with the retention date: what the content tag is of."""
+    parts = [column.prefix + _counted(text) for column, _, text in values]
+    return b"".join(parts) + _counted(str(record.retain_until))
+
+
+def _counted(text: str) -> bytes:
+    encoded = text.encode("utf-8", "surrogatepass")
+    return len(encoded).to_bytes(4, "big") + encoded
+
+
+def _kind_and_role(name: str, kind_name: str, role: str) -> tuple[Kind, str] | None:
+    """Return the kind and the settled role of a column, None if it is ignored."""
+    known: Mapping[str, Kind] = kinds()
+    if role not in ROLES:
+        raise ConfigError(f"column {name!r}: there is no role {role!r}; it is one of {', '.join(ROLES)}")
+    if kind_name == "ignore" or role == "ignore":
+        return None
+    if kind_name not in known:
+        raise ConfigError(f"column {name!r}: no kind {kind_name!r}; it is one of {', '.join(known)}, or ignore")
+    kind = known[kind_name]
+    if role == "primary" and kind.ROLE == "supporting":
+        raise ConfigError(f"column {name!r}: {kind_name} is too common to be searched alone; make its role supporting")
+    return kind, (kind.ROLE if role == "auto" else role)
