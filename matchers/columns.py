@@ -21,7 +21,7 @@ class Column:
     """`primary` or `supporting`."""
     element: int
     """Number of the column."""
-    prefix: bytes
+    prefix: str
     """What stands before the column's value in the content that is tagged."""
 
 
@@ -76,13 +76,13 @@ class Columns:
 
 def written(record: Record, values: Sequence[tuple[Column, str, str]]) -> bytes:
     """Return what `Columns.canonical` gave as unambiguous bytes, with the retention date: what the content tag is of."""
-    parts = [column.prefix + _counted(text) for column, _, text in values]
-    return b"".join(parts) + _counted(str(record.retain_until))
+    parts = [f"{column.prefix}{len(text)}:{text}" for column, _, text in values]
+    return f"{''.join(parts)}{record.retain_until}".encode("utf-8", "surrogatepass")
 
 
-def _counted(text: str) -> bytes:
-    encoded = text.encode("utf-8", "surrogatepass")
-    return len(encoded).to_bytes(4, "big") + encoded
+def _counted(text: str) -> str:
+    """Return a text so that it cannot run into the next one."""
+    return f"{len(text)}:{text}"
 
 
 def _kind_and_role(name: str, kind_name: str, role: str) -> tuple[Kind, str] | None:

@@ -103,8 +103,8 @@ class PostingRuns:
         """Return label → sealed for those labels that exist; any number of labels at once."""
         if not labels:
             return {}
-        ordered = sorted(set(labels))
-        return {ordered[index]: entry[LABEL_BYTES:] for _, index, entry in self._located(tx, ordered)}
+        names = np.frombuffer(b"".join(labels), np.uint8).reshape(-1, LABEL_BYTES)
+        return {entry[:LABEL_BYTES]: entry[LABEL_BYTES:] for _, entry in self._located(tx, names)}
 
     def change(self, tx: Connection, gone: Sequence[bytes], labels: bytes, sealed: bytes) -> int:
         """Take labels out and put postings in (labels ascending); return how many of `gone` there were.
@@ -116,8 +116,7 @@ class PostingRuns:
         if len(rows):
             high, low = halves(rows)
             twice = ((high[1:] == high[:-1]) & (low[1:] == low[:-1])).any()
-            names = [labels[at : at + LABEL_BYTES] for at in range(0, len(labels), LABEL_BYTES)]
-            if twice or any(True for _ in self._located(tx, names)):
+            if twice or any(True for _ in self._located(tx, rows)):
                 raise StorageError(TAKEN)
             self._add(tx, rows)
             self._merge(tx, max(CHEAP, 64 * len(rows)))
@@ -143,29 +142,30 @@ class PostingRuns:
             self._known = found
         return list(found.values())
 
-    def _located(self, tx: Connection, ordered: Sequence[bytes]) -> Iterator[tuple[Run, int, bytes]]:
-        """Yield the run, the index and the entry of those labels that exist."""
-        high, low = halves(np.frombuffer(b"".join(ordered), np.uint8).reshape(-1, LABEL_BYTES))
+    def _located(self, tx: Connection, names: Rows) -> Iterator[tuple[Run, bytes]]:
+        """Yield the run and the entry of those labels that exist (each row begins with one)."""
+        high, low = halves(names)
+        order = np.argsort(high)  # each filter is then passed through once, not at random
+        high, low = high[order], low[order]
         wanted: dict[int, list[int]] = defaultdict(list)
         owner = {run.number: run for run in self.runs(tx)}
         for run in owner.values():
             alive = run.survivors(high, low)
             places = run.blocks_of(high[alive]) + run.first_place
-            for place, index in zip(places.tolist(), alive.tolist(), strict=True):
+            for place, index in zip(places.tolist(), order[alive].tolist(), strict=True):
                 wanted[place].append(index)
         for place, block in _read_blocks(tx, list(wanted)):
             run = owner[place >> 32]
-            for index in wanted[place]:
-                at = _position(block, ordered[index], run.entry_bytes)
+            for name in {names[index, :LABEL_BYTES].tobytes() for index in wanted[place]}:
+                at = _position(block, name, run.entry_bytes)
                 if at >= 0:
-                    yield run, index, block[at : at + run.entry_bytes]
+                    yield run, block[at : at + run.entry_bytes]
 
     def _remove(self, tx: Connection, gone: Sequence[bytes]) -> int:
-        ordered = sorted(set(gone))
-        if not ordered:
+        if not gone:
             return 0
         by_run: dict[Run, list[bytes]] = defaultdict(list)
-        for run, _, entry in self._located(tx, ordered):
+        for run, entry in self._located(tx, np.frombuffer(b"".join(gone), np.uint8).reshape(-1, LABEL_BYTES)):
             by_run[run].append(entry[:LABEL_BYTES])
         for run, labels in by_run.items():
             if len(labels) == run.postings:
