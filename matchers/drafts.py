@@ -120,7 +120,7 @@ class Drafts:
             left, right = lefts[chosen], rights_of[chosen]
             name = f"{names[self._field[left[0]]]}+{names[self._field[right[0]]]}"
             left_term, right_term = self._term[left], self._term[right]
-            tags = self._kernel.combine(name, self._tags[left_term], self._tags[right_term])
+            tags = self._kernel.combine("pair", self._tags[left_term], self._tags[right_term])
             data = np.concatenate([self._blocks[left_term], self._blocks[right_term]], axis=1).tobytes()
             values = [data[at : at + 32] for at in range(0, len(data), 32)]
             made.append(self._wanted(name, values, right, tags, self._weight[left]))

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from matchers import passages
 from matchers.canonical import HAN, Folded, fold_many
+from matchers.compiled import compiled
 from matchers.kernel import Kernel
 from matchers.kinds.kind import Grams
 
@@ -76,8 +76,8 @@ def sequences(kernel: Kernel, many: Stream, salts: NDArray[np.uint64]) -> list[t
     return found
 
 
-@njit(cache=True)
-def _winnowed(tags, text, window):  # type: ignore[no-untyped-def]
+@compiled
+def _winnowed(tags: NDArray[np.uint64], text: NDArray[np.int64], window: int) -> NDArray[np.int64]:
     """Return the indices of the smallest tag, the leftmost where equal, of every `window` neighbours of one text."""
     out = np.empty(len(tags), np.int64)
     count = 0

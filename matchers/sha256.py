@@ -12,9 +12,11 @@ from typing import Any, Final
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from matchers.compiled import compiled
 
 BLOCK: Final = 64
 """Bytes of one block of SHA-256."""
@@ -101,7 +103,7 @@ def _compression(context: Any, builder: Any, signature: Any, arguments: Sequence
     return context.get_dummy_value()
 
 
-@njit(cache=True)
+@compiled
 def _swapped(word: np.uint32) -> np.uint32:
     return np.uint32(
         (word >> np.uint32(24))
@@ -111,8 +113,10 @@ def _swapped(word: np.uint32) -> np.uint32:
     )
 
 
-@njit(cache=True)
-def _prepare(keys, start, inner, outer):  # type: ignore[no-untyped-def]
+@compiled
+def _prepare(
+    keys: NDArray[np.uint32], start: NDArray[np.uint32], inner: NDArray[np.uint32], outer: NDArray[np.uint32]
+) -> None:
     """Fill the states (groups, 8, 8) after the inner and the outer pad of keys (n, 8 words)."""
     words = np.empty((16, _LANES), np.uint32)
     for group in range(len(inner)):
@@ -126,8 +130,10 @@ def _prepare(keys, start, inner, outer):  # type: ignore[no-untyped-def]
             _compress(states[group], words)
 
 
-@njit(cache=True)
-def _authenticate(inner, outer, many, blocks, out):  # type: ignore[no-untyped-def]
+@compiled
+def _authenticate(
+    inner: NDArray[np.uint32], outer: NDArray[np.uint32], many: bool, blocks: NDArray[np.uint32], out: NDArray[np.uint32]
+) -> None:
     """Write the HMAC of padded messages (n, 16 words a block); `many`: each message has a key of its own."""
     words = np.empty((16, _LANES), np.uint32)
     state = np.empty((8, _LANES), np.uint32)
