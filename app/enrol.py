@@ -4,13 +4,13 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from matchers.fingerprints import Enroller
+from matchers.fingerprints import Enroller, Prepared
 from model.errors import EnrolmentError
 from model.fingerprint import Erasure
 from model.record import Record
-from storage.records import RecordStore
+from storage.records import KnownRecord, RecordStore
 
-BATCH = 1_000
+BATCH = 4_000
 
 
 @dataclass(slots=True)
@@ -65,20 +65,32 @@ def _enrol_batch(
     batch: list[Record | EnrolmentError], enroller: Enroller, store: RecordStore, report: EnrolmentReport
 ) -> None:
     records = _accepted(batch, enroller, report)
+    version = store.version()
     known = store.known(list(records))
     fresh: list[Record] = []
     for tag, record in records.items():
         before = known.get(tag)
-        if before is None:
-            fresh.append(record)
-        elif before.content_tag == enroller.content_tag(record):
+        if before is not None and before.content_tag == enroller.content_tag(record):
             report.unchanged += 1
         else:
-            _enrol_again(record, before.handle, enroller, store, report)
-    fingerprints, refused = enroller.fingerprint(fresh, store)
-    report.refused.extend(refused)
-    store.add(fingerprints)
-    report.added += len(fingerprints)
+            fresh.append(record)
+    if fresh:
+        _store(enroller.prepare(fresh), known, version, enroller, store, report)
+
+
+def _store(
+    prepared: Prepared, known: Mapping[bytes, KnownRecord], version: int,
+    enroller: Enroller, store: RecordStore, report: EnrolmentReport,
+) -> None:  # fmt: skip
+    """Store a batch in one transaction: an old record goes only if the new one could be fingerprinted."""
+    report.refused.extend(prepared.problems)
+    old = [known[one.ref_tag].handle for one in prepared.fingerprints if one.ref_tag in known]
+    erasures = enroller.erasures(list(store.tokens(old)), store) if old else []
+    batch = enroller.finish(prepared, AfterErasure(store, erasures) if erasures else store)
+    if len(batch):
+        store.replace(erasures, batch, version)
+    report.added += len(batch) - len(old)
+    report.changed += len(old)
 
 
 def _accepted(batch: list[Record | EnrolmentError], enroller: Enroller, report: EnrolmentReport) -> dict[bytes, Record]:
@@ -93,18 +105,6 @@ def _accepted(batch: list[Record | EnrolmentError], enroller: Enroller, report: 
         else:
             records[tag] = row
     return records
-
-
-def _enrol_again(
-    record: Record, handle: bytes, enroller: Enroller, store: RecordStore, report: EnrolmentReport
-) -> None:
-    """Replace one record in one transaction: the old one goes only if the new one could be fingerprinted."""
-    erasures = [enroller.erasure(known, tokens, store) for known, tokens in store.tokens([handle])]
-    fingerprints, refused = enroller.fingerprint([record], AfterErasure(store, erasures))
-    report.refused.extend(refused)
-    if fingerprints:
-        store.replace(erasures, fingerprints)
-        report.changed += 1
 
 
 class AfterErasure:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from matchers import foldtables
 from matchers.characters import DIGIT, HAN, LATIN, LETTER, LINEBREAK, MASK, OTHER, SEPARATOR
+from matchers.shortfold import LONGEST, fold_short
 
 __all__ = [
     "DIGIT", "HAN", "LATIN", "LETTER", "LINEBREAK", "MASK", "OTHER", "SEPARATOR", "VERSION", "Folded", "canonical",
@@ -88,7 +89,8 @@ def fold(text: str) -> Folded:
 
 def canonical(text: str) -> str:
     """Return the canonical form as a string; of a canonical text, the text itself."""
-    return fold(text).text
+    short = fold_short(text) if len(text) <= LONGEST else None
+    return fold(text).text if short is None else short
 
 
 def fold_many(texts: Sequence[str]) -> tuple[Folded, NDArray[np.int64]]:

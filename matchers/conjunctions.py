@@ -1,17 +1,24 @@
 """Which weak values are searched together: never one of them alone.
 
-A conjunction's field is `left+right`, its value `left NUL right`; its filter tag is the kernel's combination of both
-tags. On a page both must stand within the window. After the blocking keys of record linkage (Fellegi, Sunter 1969;
-Christen, "Data Matching", 2012, chapter 4), bound together so that no single column can be read off.
+A conjunction's field is `left+right`, its value the kernel's block of the left term followed by that of the right one
+(32 bytes), so that halves seen in different places can be brought together without plaintext; its filter tag is the
+kernel's combination of both tags. On a page both must stand within the window. After the blocking keys of record
+linkage (Fellegi, Sunter 1969; Christen, "Data Matching", 2012, chapter 4), bound together so that no single column can
+be read off.
 
 Every conjunction of a record is one posting, so a pair stands here only if it pays: if its bits together are enough to
 raise a suspicion, and no other pair finds the same page. A name with a whole identifier needs the last digits alone; a
-masked name needs both ends of a number where its own bits are few, and with a whole number its surname is enough.
+masked name needs both ends of a number where its own bits are few.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final
 
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matchers.compiled import compiled
 from matchers.kinds.kind import Term
 
 PARTNERS = {
@@ -36,35 +43,57 @@ ALONE = frozenset(("resident_id", "phone", "email", "number", "plate", "keyword"
 PUBLIC = "public_name"
 """The name of a public figure: searched alone, and counted only where the words around it speak of illness."""
 
-MOST_DAYS = 4
+MARK = "shape"
+"""Fields that begin so are marks: no posting, only a filter tag, by which a page knows what can be there at all."""
+
+MOST_DAYS: Final = 4
 """Days of visit of one record that are searched with an age or a department."""
 
 
-class Conjunction(NamedTuple):
-    """Two terms of one record that are searched together."""
+def pairs(
+    record: NDArray[np.int64], field: NDArray[np.int64], term: NDArray[np.int64], partners: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the conjunctions of many records: the indices of their left and right terms.
 
-    field: str
-    left: Term
-    right: Term
-
-    @property
-    def value(self) -> bytes:
-        """Return the canonical value of the conjunction."""
-        return joined(self.left.value, self.right.value)
-
-
-def joined(left: str, right: str) -> bytes:
-    """Return the canonical value of two values together."""
-    return left.encode("utf-8") + b"\0" + right.encode("utf-8")
+    The terms of one record stand together (`record`); `field` and `term` number their fields and values, and
+    `partners[left, right]` says which fields go together. Each pair of values counts once per record.
+    """
+    found = _pairs(record, field, term, partners)
+    return found[0], found[1]
 
 
-def conjunctions(names: Sequence[Term], others: Sequence[Term]) -> Iterator[tuple[Conjunction, int]]:
-    """Yield the conjunctions of a record, each with the index of the other term."""
-    for left in names:
-        for right_field in ALIAS_PARTNERS if left.alias else PARTNERS.get(left.field, ()):
-            for index, right in enumerate(others):
-                if right.field == right_field:
-                    yield Conjunction(f"{left.field}+{right_field}", left, right), index
+@compiled
+def _pairs(
+    record: NDArray[np.int64], field: NDArray[np.int64], term: NDArray[np.int64], partners: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    out = np.empty((2, 64 + 4 * len(record)), np.int64)
+    count = 0
+    first = 0
+    while first < len(record):
+        last = first
+        while last < len(record) and record[last] == record[first]:
+            last += 1
+        begin = count
+        for left in range(first, last):
+            for right in range(first, last):
+                if not partners[field[left], field[right]]:
+                    continue
+                seen = False
+                for other in range(begin, count):
+                    if term[out[0, other]] == term[left] and term[out[1, other]] == term[right]:
+                        seen = True
+                        break
+                if seen:
+                    continue
+                if count == out.shape[1]:
+                    longer = np.empty((2, 2 * count), np.int64)
+                    longer[:, :count] = out
+                    out = longer
+                out[0, count] = left
+                out[1, count] = right
+                count += 1
+        first = last
+    return out[:, :count].copy()
 
 
 def days(terms: Sequence[Term]) -> Iterator[tuple[Term, int]]:

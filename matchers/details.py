@@ -71,7 +71,8 @@ def seal_details(
         _PASSAGE.pack(each.element, each.width, len(each.tokens)) + each.tokens.astype("<u2").tobytes()
         for each in passages
     )
-    return len(first).to_bytes(2, "big") + first + _seal(passage_key, text, b"passages" + handle)
+    second = _seal(passage_key, text, b"passages" + handle) if passages else b""
+    return len(first).to_bytes(2, "big") + first + second
 
 
 def open_details(sealed: bytes, record_key: bytes, handle: bytes) -> Details:
@@ -86,6 +87,8 @@ def open_details(sealed: bytes, record_key: bytes, handle: bytes) -> Details:
 def open_passages(sealed: bytes, passage_key: bytes, handle: bytes) -> tuple[TokenSequence, ...]:
     """Return the token sequences."""
     size = int.from_bytes(sealed[:2], "big")
+    if len(sealed) == 2 + size:
+        return ()
     plain = _open(passage_key, sealed[2 + size :], b"passages" + handle)
     found = []
     at = 0

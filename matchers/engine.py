@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from matchers import passages
 from matchers.canonical import fold_many
-from matchers.conjunctions import PARTNERS, joined
+from matchers.conjunctions import PARTNERS
 from matchers.interface import Evaluator, MatchingSettings, PostingStore, TagFilter
 from matchers.judging import Batch, Evidence, Judge, Piece, judge
 from matchers.kernel import Kernel
@@ -237,16 +237,29 @@ class Engine:
                 )  # fmt: skip
         if not survey.pairs:
             return
-        left = np.concatenate([tags[pair.left].take(pair.one) for pair in survey.pairs])
-        right = np.concatenate([tags[pair.right].take(pair.other) for pair in survey.pairs])
+        left_tags = np.concatenate([tags[pair.left].take(pair.one) for pair in survey.pairs])
+        right_tags = np.concatenate([tags[pair.right].take(pair.other) for pair in survey.pairs])
         begins = np.cumsum([0, *(len(pair.one) for pair in survey.pairs)])
-        alive = self._filter.survivors(self._kernel.combine("pair", left, right))
+        alive = self._filter.survivors(self._kernel.combine("pair", left_tags, right_tags))
+        found = []
         for index, number in zip(
             alive.tolist(), (np.searchsorted(begins, alive, side="right") - 1).tolist(), strict=True
         ):
             pair = survey.pairs[number]
             at = index - int(begins[number])
-            yield _together(seen[pair.left], int(pair.one[at]), seen[pair.right], int(pair.other[at]))
+            found.append((seen[pair.left], int(pair.one[at]), seen[pair.right], int(pair.other[at])))
+        halves = self._halves({(each.field, index): each for pair in found for each, index in (pair[:2], pair[2:])})
+        for left, one, right, other in found:
+            yield _together(left, one, right, other, halves[left.field, one] + halves[right.field, other])
+
+    def _halves(self, wanted: Mapping[tuple[str, int], Sighted]) -> dict[tuple[str, int], bytes]:
+        """Return the kernel's block of each value, by its field and index."""
+        halves: dict[tuple[str, int], bytes] = {}
+        for name in {field for field, _ in wanted}:
+            chosen = [index for field, index in wanted if field == name]
+            blocks = self._kernel.blocks_of(name, [wanted[name, index].text(index) for index in chosen])
+            halves |= {(name, index): block.tobytes() for index, block in zip(chosen, blocks, strict=True)}
+        return halves
 
     def _tags(self, each: Sighted) -> NDArray[np.uint64]:
         return self._kernel.tags(each.field, each.values, each.offset, each.length)
@@ -292,12 +305,12 @@ class Engine:
         ]
 
 
-def _together(left: Sighted, one: int, right: Sighted, other: int) -> Alive:
+def _together(left: Sighted, one: int, right: Sighted, other: int, value: bytes) -> Alive:
     """Return a conjunction: its span covers both, and it is masked if one of them is."""
     masked = MASKED in (left.form[one], right.form[other])
     return Alive(
         f"{left.field}+{right.field}",
-        joined(left.text(one), right.text(other)),
+        value,
         min(int(left.start[one]), int(right.start[other])),
         max(int(left.end[one]), int(right.end[other])),
         FORMS[MASKED] if masked else FORMS[int(right.form[other])],

@@ -3,33 +3,35 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from matchers.interface import PostingStore
-from matchers.postings import label, open_sealed, seal
+from matchers.postings import label, seal, walk
 from model.fingerprint import Erasure, Posting
+
+_WHOLE_CHAIN = 1 << 32
 
 
 class _Planned(PostingStore):
-    """The store as it will be once the erasures planned so far are applied."""
+    """The store as it will be once the erasures planned so far are applied. Asks for nothing twice."""
 
     def __init__(self, store: PostingStore) -> None:
         self._store = store
-        self._changed: dict[bytes, bytes | None] = {}
+        self._known: dict[bytes, bytes | None] = {}
 
     def postings(self, labels: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """Return label → sealed payload, as planned."""
-        asked = [name for name in labels if name not in self._changed]
-        found = dict(self._store.postings(asked)) if asked else {}
-        found.update({name: sealed for name in labels if (sealed := self._changed.get(name)) is not None})
-        return found
+        asked = [name for name in labels if name not in self._known]
+        if asked:
+            self._known |= dict.fromkeys(asked) | dict(self._store.postings(asked))
+        return {name: sealed for name in labels if (sealed := self._known[name]) is not None}
 
     def details(self, handles: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """Return the details of the store beneath."""
         return self._store.details(handles)
 
     def delete(self, name: bytes) -> None:
-        self._changed[name] = None
+        self._known[name] = None
 
     def put(self, posting: Posting) -> None:
-        self._changed[posting.label] = posting.sealed
+        self._known[posting.label] = posting.sealed
 
 
 def plan(records: Sequence[tuple[bytes, Sequence[bytes]]], store: PostingStore) -> list[Erasure]:
@@ -39,37 +41,24 @@ def plan(records: Sequence[tuple[bytes, Sequence[bytes]]], store: PostingStore) 
     posting moves into the hole, sealed again for its new place.
     """
     planned = _Planned(store)
+    walk(planned, list(dict.fromkeys(y for _, ys in records for y in ys)), _WHOLE_CHAIN)
     return [_erase(handle, ys, planned) for handle, ys in records]
 
 
 def _erase(handle: bytes, ys: Iterable[bytes], planned: _Planned) -> Erasure:
     delete: list[bytes] = []
     put: list[Posting] = []
-    for y, chain in zip(distinct := list(dict.fromkeys(ys)), _chains(planned, distinct), strict=True):
-        holes = [link for link, sealed in enumerate(chain) if open_sealed(y, link, sealed).handle == handle]
+    distinct = list(dict.fromkeys(ys))
+    for y, chain in zip(distinct, walk(planned, distinct, _WHOLE_CHAIN), strict=True):
+        holes = [link for link, payload in enumerate(chain) if payload.handle == handle]
         for hole in reversed(holes):
             last = len(chain) - 1
             if hole != last:
-                moved = seal(y, hole, open_sealed(y, last, chain[last]))
+                moved = seal(y, hole, chain[last])
                 put.append(moved)
                 planned.put(moved)
-                chain[hole] = moved.sealed
+                chain[hole] = chain[last]
             chain.pop()
             delete.append(label(y, last))
             planned.delete(label(y, last))
     return Erasure(handle, tuple(delete), tuple(put))
-
-
-def _chains(store: PostingStore, ys: Sequence[bytes]) -> list[list[bytes]]:
-    """Return the sealed links of each whole chain."""
-    chains: list[list[bytes]] = [[] for _ in ys]
-    alive = list(range(len(ys)))
-    link = 0
-    while alive:
-        labels = [label(ys[index], link) for index in alive]
-        stored = store.postings(labels)
-        alive = [index for index, name in zip(alive, labels, strict=True) if name in stored]
-        for index in alive:
-            chains[index].append(stored[label(ys[index], link)])
-        link += 1
-    return chains

@@ -1,7 +1,10 @@
 """What is kept of a record: nothing that can be read without guessing its values."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+
+LABEL_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +14,7 @@ class Posting:
     label: bytes
     """16 bytes, HMAC(y, "L" ‖ c) truncated; unique over the whole store."""
     sealed: bytes
-    """The payload (handle, element, weight, record key), sealed under a key that only the value yields."""
+    """The payload (handle, element, weight, record key), sealed under keys that only the value yields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,37 @@ class Fingerprint:
     sealed_details: bytes = field(repr=False)
     """Supporting tags and token sequences, sealed under the record key that only a matching posting yields."""
     sealed_tokens: bytes = field(repr=False)
-    """The y and filter tag of each posting, sealed under the erasure key: erasure, chain repair, filter rebuild."""
-    postings: tuple[Posting, ...] = field(repr=False)
-    """In random order."""
+    """The y and filter tag of each posting and the tags of marks, sealed under the erasure key: to erase, to mend
+    chains, to rebuild the filter."""
     retain_until: date | None = None
     """The day after which it is erased."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records that are stored together, and the postings of all of them, which do not say whose they are."""
+
+    fingerprints: tuple[Fingerprint, ...] = ()
+    labels: bytes = field(default=b"", repr=False)
+    """Labels of all postings one after another, ascending: an order that says nothing of the records."""
+    sealed: bytes = field(default=b"", repr=False)
+    """Their sealed payloads, all of one size, in the same order."""
+
+    def __len__(self) -> int:
+        """Return the number of records."""
+        return len(self.fingerprints)
+
+    @property
+    def posting_count(self) -> int:
+        """The number of postings."""
+        return len(self.labels) // LABEL_BYTES
+
+    def postings(self) -> Iterator[Posting]:
+        """Yield the postings one by one."""
+        size = len(self.sealed) // self.posting_count if self.labels else 0
+        for number in range(self.posting_count):
+            name = self.labels[LABEL_BYTES * number : LABEL_BYTES * (number + 1)]
+            yield Posting(name, self.sealed[size * number : size * (number + 1)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,3 +39,5 @@ class Record:
     """Column name → value as it stands in the file; empty values are absent."""
     retain_until: date | None = None
     """The day after which the fingerprint is erased, if the operator set one."""
+    public_figure: bool = False
+    """Whether the name alone is suspicious in a medical context."""

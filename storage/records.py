@@ -4,15 +4,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from model.errors import StorageError
-from model.fingerprint import Erasure, Fingerprint
+from model.fingerprint import Batch, Erasure, Fingerprint, Posting
 from storage.database import Database
-from storage.facts import raise_filter_version
+from storage.facts import filter_version, raise_filter_version
+from storage.runs import TAKEN, PostingRuns
 from storage.statements import batches, one_of
-from storage.tables import postings, records
+from storage.tables import records
+
+STALE = "the records changed since the erasure was planned: nothing was erased, try again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +43,17 @@ class RecordStore:
     def __init__(self, database: Database) -> None:
         """Use the database."""
         self._database = database
+        self._runs = PostingRuns()
+
+    def version(self) -> int:
+        """Return the number of changes of the records so far: what a batch was planned on, see `replace`."""
+        with self._database.reading() as tx:
+            return filter_version(tx)
 
     def postings(self, labels: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """Return label → sealed payload for those labels that exist; any number of labels at once."""
-        found: dict[bytes, bytes] = {}
         with self._database.reading() as tx:
-            # Sorted labels visit each page of the index once.
-            for some in batches(sorted(set(labels))):
-                rows = tx.execute(select(postings.c.label, postings.c.sealed).where(one_of(tx, postings.c.label, some)))
-                found.update((bytes(label), bytes(sealed)) for label, sealed in rows)
-        return found
+            return self._runs.find(tx, labels)
 
     def details(self, handles: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """Return handle → sealed details for those records that exist."""
@@ -101,32 +105,40 @@ class RecordStore:
                 ).all()
             yield from ((bytes(handle), bytes(sealed)) for handle, sealed in rows)
 
-    def add(self, fingerprints: Sequence[Fingerprint]) -> int:
+    def add(self, batch: Batch, based_on: int | None = None) -> int:
         """Store new records and their postings in one transaction; return the new filter version.
 
         Raises StorageError when a label or a reference is taken: another enrolment was faster; nothing is stored.
         """
-        return self.replace((), fingerprints)
+        return self.replace((), batch, based_on)
 
-    def apply(self, erasures: Sequence[Erasure]) -> int:
+    def apply(self, erasures: Sequence[Erasure], based_on: int | None = None) -> int:
         """Erase records and mend their label chains in one transaction; return the new filter version.
 
         Later erasures are planned on the state that earlier ones leave. Raises StorageError when the records
         changed since the plan was made; nothing is erased. Call `Database.scrub` afterwards.
         """
-        return self.replace(erasures, ())
+        return self.replace(erasures, Batch(), based_on)
 
-    def replace(self, erasures: Sequence[Erasure], fingerprints: Sequence[Fingerprint]) -> int:
-        """Erase and store in one transaction, erasures first; return the new filter version."""
+    def replace(self, erasures: Sequence[Erasure], batch: Batch, based_on: int | None = None) -> int:
+        """Erase and store in one transaction, erasures first; return the new filter version.
+
+        `based_on` is the `version` that both were planned on: when the records changed since, StorageError is raised
+        and nothing is done, so that no chain gets a gap. Without it only what collides is noticed.
+        """
         with self._database.transaction() as tx:
             version = raise_filter_version(tx)
-            _erase(tx, erasures)
+            if based_on is not None and version != based_on + 1:
+                raise StorageError(TAKEN)
+            gone, moved = _outcome(erasures)
+            if self._runs.change(tx, [*gone, *moved], b"", b"") != len(gone) + len(moved):
+                raise StorageError(STALE)
+            _forget(tx, erasures)
             try:
-                _insert(tx, fingerprints)
+                _insert(tx, batch.fingerprints)
             except IntegrityError:
-                raise StorageError(
-                    "another enrolment stored some of these records at the same time: enrol the file again"
-                ) from None
+                raise StorageError(TAKEN) from None
+            self._runs.change(tx, (), *_together(moved, batch))
             return version
 
     def count(self) -> RecordCounts:
@@ -136,7 +148,7 @@ class RecordStore:
                 int(epoch): int(number)
                 for epoch, number in tx.execute(select(records.c.epoch, func.count()).group_by(records.c.epoch))
             }
-            entries = tx.execute(select(func.count()).select_from(postings)).scalar_one()
+            entries = self._runs.count(tx)
         return RecordCounts(sum(by_epoch.values()), entries, by_epoch)
 
     def expired(self, today: date) -> list[bytes]:
@@ -179,32 +191,33 @@ def _insert(tx: Connection, fingerprints: Sequence[Fingerprint]) -> None:
         }
         for one in sorted(fingerprints, key=lambda one: one.handle)
     ]
-    # Labels are pseudo-random: sorted by label, rows lie in an order that says nothing about the records.
-    entries = sorted((entry for one in fingerprints for entry in one.postings), key=lambda entry: entry.label)
     tx.execute(insert(records), rows)
-    if entries:
-        tx.execute(insert(postings), [{"label": entry.label, "sealed": entry.sealed} for entry in entries])
 
 
-def _erase(tx: Connection, erasures: Sequence[Erasure]) -> None:
-    if not erasures:
-        return
+def _outcome(erasures: Sequence[Erasure]) -> tuple[list[bytes], dict[bytes, bytes]]:
+    """Return the labels that go, and those that get another payload: both are taken out first."""
     # None = delete. A later erasure may delete a label that an earlier one wrote over: the last word counts.
     outcome: dict[bytes, bytes | None] = {}
     for erasure in erasures:
         outcome.update((entry.label, entry.sealed) for entry in erasure.put)
         outcome.update(dict.fromkeys(erasure.delete))
-    gone = sorted(label for label, sealed in outcome.items() if sealed is None)
-    moved = [{"at": label, "now": sealed} for label, sealed in sorted(outcome.items()) if sealed is not None]
+    gone = [label for label, sealed in outcome.items() if sealed is None]
+    return gone, {label: sealed for label, sealed in outcome.items() if sealed is not None}
+
+
+def _together(moved: Mapping[bytes, bytes], batch: Batch) -> tuple[bytes, bytes]:
+    """Return labels and payloads of what was moved and of what is new, ascending by label."""
+    if not moved:
+        return batch.labels, batch.sealed
+    everything = sorted([*(Posting(*each) for each in moved.items()), *batch.postings()], key=lambda each: each.label)
+    return b"".join(each.label for each in everything), b"".join(each.sealed for each in everything)
+
+
+def _forget(tx: Connection, erasures: Sequence[Erasure]) -> None:
+    """Delete the records' rows."""
     handles = sorted({erasure.handle for erasure in erasures})
     changed = sum(
-        tx.execute(delete(postings).where(one_of(tx, postings.c.label, some))).rowcount for some in batches(gone)
-    )
-    if moved:
-        statement = update(postings).where(postings.c.label == bindparam("at")).values(sealed=bindparam("now"))
-        changed += tx.execute(statement, moved).rowcount
-    changed += sum(
         tx.execute(delete(records).where(one_of(tx, records.c.handle, some))).rowcount for some in batches(handles)
     )
-    if changed != len(gone) + len(moved) + len(handles):
-        raise StorageError("the records changed since the erasure was planned: nothing was erased, try again")
+    if changed != len(handles):
+        raise StorageError(STALE)

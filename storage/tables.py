@@ -1,6 +1,6 @@
 """All tables. `migrations/` makes them; a test compares the two.
 
-Three groups: what is enrolled (`records`, `postings`: nothing readable, nothing that joins the two), what is
+Three groups: what is enrolled (`records`, `posting_…`: nothing readable, nothing that joins the two), what is
 watched (`items`, `pages`, `spool`, `streams`, `scans` …), and what people are told (`alerts`, `outbox` …).
 Item ids, list names and cursors come from sites and may hold names: they rest as keyed digests or veiled.
 """
@@ -59,12 +59,29 @@ records = Table(
     Index("records_retain_until", "retain_until"),
 )
 
-postings = Table(
-    "postings",
+posting_runs = Table(
+    "posting_runs",
     metadata,
-    Column("label", LargeBinary(16), primary_key=True),
-    Column("sealed", LargeBinary, nullable=False),
-    sqlite_with_rowid=False,
+    Column("run", BigInteger, primary_key=True, autoincrement=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("prefix_bits", Integer, nullable=False),
+    Column("entry_bytes", Integer, nullable=False),
+    Column("filter_bytes", Integer, nullable=False),
+    Column("postings", BigInteger, nullable=False),
+)
+
+posting_blocks = Table(
+    "posting_blocks",
+    metadata,
+    Column("place", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("entries", LargeBinary, nullable=False),
+)
+
+posting_filters = Table(
+    "posting_filters",
+    metadata,
+    Column("place", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("filters", LargeBinary, nullable=False),
 )
 
 items = Table(

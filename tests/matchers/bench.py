@@ -14,7 +14,7 @@ from matchers.kernel import Kernel
 from matchers.keys import LinkageKey, LocalEvaluator
 from matchers.sightings import Hit
 from model.errors import EnrolmentError
-from model.fingerprint import Erasure, Fingerprint
+from model.fingerprint import Batch, Erasure, Fingerprint
 from model.match import Match
 from model.page import Passage
 from model.record import LinkageColumn, LinkageSchema, Record
@@ -36,13 +36,12 @@ class MemoryStore(PostingStore):
         """Return those that exist."""
         return {handle: self.records[handle].sealed_details for handle in handles if handle in self.records}
 
-    def add(self, fingerprints: Sequence[Fingerprint]) -> None:
-        """Write fingerprints; a label that exists already is an error."""
-        for fingerprint in fingerprints:
-            for posting in fingerprint.postings:
-                assert posting.label not in self.labels, "a label was given twice"
-                self.labels[posting.label] = posting.sealed
-            self.records[fingerprint.handle] = fingerprint
+    def add(self, batch: Batch) -> None:
+        """Write a batch; a label that exists already is an error."""
+        for posting in batch.postings():
+            assert posting.label not in self.labels, "a label was given twice"
+            self.labels[posting.label] = posting.sealed
+        self.records |= {fingerprint.handle: fingerprint for fingerprint in batch.fingerprints}
 
     def apply(self, erasure: Erasure) -> None:
         """Carry out an erasure."""

@@ -1,13 +1,14 @@
 """What is stored of a record, and that it can be taken out again without hurting others."""
 
 import random
-from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matchers.fingerprints import Enroller
+from matchers.kernel import Kernel
 from matchers.keys import LinkageKey
 from matchers.kinds import kinds
 from matchers.postings import SEALED_BYTES
@@ -35,9 +36,8 @@ def test_stored_bytes_hold_no_value() -> None:
     bench = Bench.enrol(SCHEMA, PEOPLE)
     stored = b"".join(
         b"".join((f.handle, f.ref_tag, f.content_tag, f.sealed_ref, f.sealed_details, f.sealed_tokens))
-        + b"".join(posting.label + posting.sealed for posting in f.postings)
         for f in bench.store.records.values()
-    )
+    ) + b"".join(name + sealed for name, sealed in bench.store.labels.items())
     for record in PEOPLE:
         for column, value in record.values.items():
             kind = SCHEMA.columns[column].kind
@@ -50,9 +50,8 @@ def test_stored_bytes_hold_no_value() -> None:
 def test_postings_look_alike() -> None:
     """All labels differ, although people share values; all payloads have one size."""
     bench = Bench.enrol(SMALL, _sharing(60, 5))
-    postings = [posting for each in bench.store.records.values() for posting in each.postings]
-    assert max(Counter(posting.label for posting in postings).values()) == 1
-    assert {len(posting.sealed) for posting in postings} == {SEALED_BYTES}
+    assert {len(sealed) for sealed in bench.store.labels.values()} == {SEALED_BYTES}
+    assert len(set(bench.store.labels.values())) == len(bench.store.labels)
 
 
 @given(st.randoms(use_true_random=False))
@@ -70,8 +69,7 @@ def test_same_key_same_labels_other_key_nothing_in_common(draw: random.Random) -
 def test_two_records_with_one_telephone_share_no_label() -> None:
     """A shared value takes two links of one chain."""
     bench = Bench.enrol(SMALL, [Record("R-1", 1, {"phone": "15400000001"}), Record("R-2", 2, {"phone": "15400000001"})])
-    one, other = bench.store.records.values()
-    assert not {posting.label for posting in one.postings} & {posting.label for posting in other.postings}
+    assert len(bench.store.labels) == 2
     assert set(bench.found("15400000001")) == {"R-1", "R-2"}
 
 
@@ -125,7 +123,8 @@ def test_erasing_a_third_loses_nobody_and_leaves_no_ghost() -> None:
     pairs = [(handle, bench.store.records[handle].sealed_tokens) for handle in gone]
     for erasure in bench.enroller.erasures(pairs, bench.store):
         bench.store.apply(erasure)
-    assert len(bench.store.labels) == sum(len(each.postings) for each in bench.store.records.values())
+    left = sum(len(bench.enroller.filter_tags(each.sealed_tokens)) for each in bench.store.records.values())
+    assert len(bench.store.labels) == left
     for record in records:
         found = bench.found(f"{record.values['name']} {record.values['phone']}")
         assert (record.ref in found) == (record.ref not in gone_refs)
@@ -133,10 +132,13 @@ def test_erasing_a_third_loses_nobody_and_leaves_no_ghost() -> None:
 
 
 def test_the_filter_is_rebuilt_from_what_is_stored() -> None:
-    """The sealed tokens give one tag for each posting."""
+    """The sealed tokens give one tag for each posting, and those of the marks."""
     bench = Bench.enrol(SCHEMA, PEOPLE)
-    for each in bench.store.records.values():
-        assert len(bench.enroller.filter_tags(each.sealed_tokens)) == len(each.postings)
+    tags = np.concatenate([bench.enroller.filter_tags(each.sealed_tokens) for each in bench.store.records.values()])
+    marks = Kernel(bench.key.kernel_key()).tags_of("shape", ["number:2:8"])
+    numbers = int((tags == marks[0]).sum())
+    assert numbers > 0
+    assert len(tags) - numbers == len(bench.store.labels)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 import secrets
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from model.fingerprint import Fingerprint, Posting
+from model.fingerprint import Batch, Fingerprint, Posting
 from model.page import Page, Part
 from storage.database import Database
 from storage.pages import PageStore
@@ -71,17 +73,47 @@ def page(item: str = "item-1", site: str = "bazaar", text: str = "nothing to see
     return Page(secrets.token_hex(16), site, item, f"http://paste.example/{item}", NOON, (part,), (), "listed")
 
 
-def fingerprint(postings: int = 3, *, ref_tag: bytes | None = None, **others: object) -> Fingerprint:
-    """Make a fingerprint of random bytes."""
-    entries = tuple(Posting(secrets.token_bytes(16), secrets.token_bytes(40)) for _ in range(postings))
-    given = {
-        "handle": secrets.token_bytes(16),
-        "ref_tag": ref_tag or secrets.token_bytes(16),
-        "content_tag": secrets.token_bytes(16),
-        "epoch": 1,
-        "sealed_ref": secrets.token_bytes(30),
-        "sealed_details": secrets.token_bytes(60),
-        "sealed_tokens": secrets.token_bytes(90),
-        "postings": entries,
-    }
-    return Fingerprint(**(given | others))  # type: ignore[arg-type]
+@dataclass(frozen=True)
+class Person:
+    """A fingerprint of random bytes and its postings."""
+
+    fingerprint: Fingerprint
+    postings: tuple[Posting, ...]
+
+    def __getattr__(self, name: str) -> Any:
+        """Give what the fingerprint has."""
+        return getattr(self.fingerprint, name)
+
+    @property
+    def labels(self) -> tuple[bytes, ...]:
+        """Give the labels of the postings."""
+        return tuple(each.label for each in self.postings)
+
+
+def person(
+    postings: int = 3, *, ref_tag: bytes | None = None, sealed_bytes: int = 40, epoch: int = 1,
+    retain_until: date | None = None,
+) -> Person:  # fmt: skip
+    """Make somebody of random bytes."""
+    entries = tuple(Posting(secrets.token_bytes(16), secrets.token_bytes(sealed_bytes)) for _ in range(postings))
+    made = Fingerprint(
+        handle=secrets.token_bytes(16),
+        ref_tag=ref_tag or secrets.token_bytes(16),
+        content_tag=secrets.token_bytes(16),
+        epoch=epoch,
+        sealed_ref=secrets.token_bytes(30),
+        sealed_details=secrets.token_bytes(60),
+        sealed_tokens=secrets.token_bytes(90),
+        retain_until=retain_until,
+    )
+    return Person(made, entries)
+
+
+def batch(*people: Person) -> Batch:
+    """Put people together as enrolment does: their postings ascending by label."""
+    entries = sorted((each for one in people for each in one.postings), key=lambda each: each.label)
+    return Batch(
+        tuple(one.fingerprint for one in people),
+        b"".join(each.label for each in entries),
+        b"".join(each.sealed for each in entries),
+    )

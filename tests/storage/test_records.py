@@ -9,11 +9,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from matchers.interface import PostingStore
+from sqlalchemy import select
+
 from model.errors import StorageError
 from model.fingerprint import Erasure, Posting
 from storage.facts import FactStore
 from storage.records import RecordCounts, RecordStore
-from tests.storage.conftest import fingerprint
+from storage.tables import posting_blocks, posting_runs
+from tests.storage.conftest import batch, person
+
+MOVED = b"a link moved here, of the usual 40 bytes."[:40]
 
 
 @pytest.fixture
@@ -25,8 +30,8 @@ def records(database):
 def test_what_is_added_is_found(records):
     """Postings by label, details and references by handle, records by reference tag; the unknown is absent."""
     store: PostingStore = records
-    people = [fingerprint() for _ in range(5)]
-    records.add(people)
+    people = [person() for _ in range(5)]
+    records.add(batch(*people))
     labels = {entry.label: entry.sealed for one in people for entry in one.postings}
     handles = [one.handle for one in people]
     assert store.postings([*labels, b"x" * 16, *labels]) == labels
@@ -40,9 +45,9 @@ def test_what_is_added_is_found(records):
 
 def test_any_number_of_labels_can_be_asked_at_once(records):
     """Engines limit the values of a statement; the store does not."""
-    records.add([fingerprint(100)])
-    one = fingerprint(1)
-    records.add([one])
+    records.add(batch(person(100)))
+    one = person(1)
+    records.add(batch(one))
     asked = [secrets.token_bytes(16) for _ in range(70_000)] + [one.postings[0].label]
     assert records.postings(asked) == {one.postings[0].label: one.postings[0].sealed}
     assert records.postings([]) == {}
@@ -50,23 +55,23 @@ def test_any_number_of_labels_can_be_asked_at_once(records):
 
 def test_a_taken_label_or_reference_stores_nothing(records):
     """When another enrolment was faster, nothing of the batch is stored, and the message says what to do."""
-    first = fingerprint()
-    records.add([first])
-    label_taken = fingerprint(1)
+    first = person()
+    records.add(batch(first))
+    label_taken = person(1)
     label_taken = replace(label_taken, postings=(*label_taken.postings, first.postings[0]))
-    for late in (label_taken, fingerprint(ref_tag=first.ref_tag)):
+    for late in (label_taken, person(ref_tag=first.ref_tag)):
         with pytest.raises(StorageError, match="enrol the file again"):
-            records.add([fingerprint(), late])
+            records.add(batch(person(), late))
     assert records.count() == RecordCounts(1, 3, {1: 1})
 
 
 def test_erasure_mends_the_chain(records):
     """The hole is filled with the last link, the last label and the record go, everybody else stays."""
-    a, b = fingerprint(2), fingerprint(2)
-    records.add([a, b])
-    moved = Posting(a.postings[0].label, b"moved in")
+    a, b = person(2), person(2)
+    records.add(batch(a, b))
+    moved = Posting(a.postings[0].label, MOVED)
     records.apply([Erasure(a.handle, (a.postings[1].label, b.postings[1].label), (moved,))])
-    left = {moved.label: b"moved in", b.postings[0].label: b.postings[0].sealed}
+    left = {moved.label: MOVED, b.postings[0].label: b.postings[0].sealed}
     assert records.postings([entry.label for one in (a, b) for entry in one.postings]) == left
     assert list(records.details([a.handle, b.handle])) == [b.handle]
     assert records.known([a.ref_tag]) == {}
@@ -74,9 +79,9 @@ def test_erasure_mends_the_chain(records):
 
 def test_a_later_erasure_may_undo_what_an_earlier_one_wrote(records):
     """Erasures in one call are planned one on the other: the last word about a label counts."""
-    a, b = fingerprint(1), fingerprint(1)
-    records.add([a, b])
-    first = Erasure(a.handle, (b.postings[0].label,), (Posting(a.postings[0].label, b"b's link"),))
+    a, b = person(1), person(1)
+    records.add(batch(a, b))
+    first = Erasure(a.handle, (b.postings[0].label,), (Posting(a.postings[0].label, MOVED),))
     second = Erasure(b.handle, (a.postings[0].label,), ())
     records.apply([first, second])
     assert records.count() == RecordCounts(0, 0, {})
@@ -85,10 +90,10 @@ def test_a_later_erasure_may_undo_what_an_earlier_one_wrote(records):
 @pytest.mark.parametrize("wrong", ["handle", "delete", "put"])
 def test_a_stale_erasure_erases_nothing(records, wrong):
     """A plan made before somebody else changed the records is refused whole."""
-    one = fingerprint(2)
-    records.add([one])
-    plan = {"handle": one.handle, "delete": (one.postings[0].label,), "put": (Posting(one.postings[1].label, b"n"),)}
-    stale = {"handle": b"x" * 16, "delete": (b"x" * 16,), "put": (Posting(b"x" * 16, b"n"),)}
+    one = person(2)
+    records.add(batch(one))
+    plan = {"handle": one.handle, "delete": (one.postings[0].label,), "put": (Posting(one.postings[1].label, MOVED),)}
+    stale = {"handle": b"x" * 16, "delete": (b"x" * 16,), "put": (Posting(b"x" * 16, MOVED),)}
     with pytest.raises(StorageError, match="try again"):
         records.apply([Erasure(**(plan | {wrong: stale[wrong]}))])
     assert records.postings([entry.label for entry in one.postings]) == {
@@ -98,25 +103,25 @@ def test_a_stale_erasure_erases_nothing(records, wrong):
 
 def test_replacing_is_one_transaction(records, database):
     """Erasure and enrolment of the same record happen together or not at all, and count as one change."""
-    old, other = fingerprint(2), fingerprint(1)
-    records.add([old, other])
+    old, other = person(2), person(1)
+    records.add(batch(old, other))
     before = FactStore(database).filter_version()
     erasure = Erasure(old.handle, tuple(entry.label for entry in old.postings), ())
-    taken = replace(fingerprint(ref_tag=old.ref_tag), postings=other.postings)
+    taken = replace(person(ref_tag=old.ref_tag), postings=other.postings)
     with pytest.raises(StorageError):
-        records.replace([erasure], [taken])
+        records.replace([erasure], batch(taken))
     assert records.known([old.ref_tag])[old.ref_tag].handle == old.handle
     assert FactStore(database).filter_version() == before
-    new = replace(fingerprint(ref_tag=old.ref_tag), postings=(Posting(old.postings[0].label, b"again"),))
-    assert records.replace([erasure], [new]) == before + 1 == FactStore(database).filter_version()
+    new = replace(person(ref_tag=old.ref_tag), postings=(Posting(old.postings[0].label, MOVED),))
+    assert records.replace([erasure], batch(new)) == before + 1 == FactStore(database).filter_version()
     assert records.known([old.ref_tag])[old.ref_tag].handle == new.handle
-    assert records.postings([old.postings[0].label]) == {old.postings[0].label: b"again"}
+    assert records.postings([old.postings[0].label]) == {old.postings[0].label: MOVED}
 
 
 def test_tokens_stream_in_order(records):
     """All records, or the named ones, in order of their handles, beyond one batch."""
-    people = [fingerprint(0) for _ in range(1203)]
-    records.add(people)
+    people = [person(0) for _ in range(1203)]
+    records.add(batch(*people))
     wanted = sorted((one.handle, one.sealed_tokens) for one in people)
     assert list(records.tokens()) == wanted
     assert list(records.tokens([one.handle for one in people[:700]] + [b"x" * 16])) == sorted(
@@ -127,8 +132,8 @@ def test_tokens_stream_in_order(records):
 
 def test_counts_and_retention(records):
     """Counts go by epoch; a record expires the day after its last day."""
-    last_day = fingerprint(2, retain_until=date(2026, 3, 1))
-    records.add([last_day, fingerprint(0, epoch=2), fingerprint(1, retain_until=date(2027, 1, 1))])
+    last_day = person(2, retain_until=date(2026, 3, 1))
+    records.add(batch(last_day, person(0, epoch=2), person(1, retain_until=date(2027, 1, 1))))
     assert records.count() == RecordCounts(3, 3, {1: 2, 2: 1})
     assert records.expired(date(2026, 3, 1)) == []
     assert records.expired(date(2026, 3, 2)) == [last_day.handle]
@@ -137,7 +142,7 @@ def test_counts_and_retention(records):
 def test_every_change_raises_the_filter_version(records, database):
     """Threads that enrol at once each get a version of their own."""
     versions = []
-    threads = [threading.Thread(target=lambda: versions.append(records.add([fingerprint()]))) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: versions.append(records.add(batch(person())))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -147,17 +152,16 @@ def test_every_change_raises_the_filter_version(records, database):
 
 
 def test_rows_lie_in_an_order_that_tells_nothing(records, database):
-    """Postings of one record do not lie side by side: they are written in the order of their labels."""
-    people = [fingerprint(5) for _ in range(40)]
-    records.add(people)
+    """Postings lie in the order of their labels, those of a small batch in the blocks of a large one."""
+    records.add(batch(person(40_000)))
+    late = person(5)
+    records.add(batch(late))
     with database.reading() as tx:
-        order = "rowid" if database.dialect == "sqlite" else "ctid"
-        if database.dialect == "sqlite":
-            made = tx.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'postings'").scalar_one()
-            assert "WITHOUT ROWID" in made
-            return
-        rows = tx.exec_driver_sql(f"SELECT label FROM postings ORDER BY {order}").scalars().all()
-    assert rows == sorted(rows)
+        blocks = tx.execute(select(posting_blocks.c.entries).order_by(posting_blocks.c.place)).scalars().all()
+        assert tx.execute(select(posting_runs.c.postings)).scalars().all() == [40_005]
+    labels = [bytes(block[at : at + 16]) for block in blocks for at in range(0, len(block), 56)]
+    assert labels == sorted(labels)
+    assert set(late.labels) < set(labels)
 
 
 def test_erased_labels_leave_no_byte(tmp_path):
@@ -166,8 +170,8 @@ def test_erased_labels_leave_no_byte(tmp_path):
 
     database = Database.open(f"sqlite:///{tmp_path}/s.db")
     records = RecordStore(database)
-    people = [fingerprint(10) for _ in range(200)]
-    records.add(people)
+    people = [person(10) for _ in range(200)]
+    records.add(batch(*people))
     gone, stay = people[:50], people[50:]
 
     def bytes_on_disk() -> bytes:
@@ -194,8 +198,8 @@ def test_adding_and_erasing_leaves_what_was_not_erased(tmp_path_factory, sizes, 
 
     database = Database.open(f"sqlite:///{tmp_path_factory.mktemp('p')}/s.db")
     records = RecordStore(database)
-    people = [fingerprint(size) for size in sizes]
-    records.add(people)
+    people = [person(size) for size in sizes]
+    records.add(batch(*people))
     records.apply([Erasure(one.handle, tuple(entry.label for entry in one.postings), ()) for one in people[keep:]])
     labels = [entry.label for one in people for entry in one.postings]
     assert set(records.postings(labels)) == {entry.label for one in people[:keep] for entry in one.postings}
