@@ -24,11 +24,13 @@ from matchers.kinds.kind import Kind, Term
 from matchers.postings import Payload, chain_lengths, seal
 from model.errors import ConfigError, EnrolmentError, KeyUnusable
 from model.fingerprint import Erasure, Fingerprint, Posting
-from model.record import LinkageSchema, Record
+from model.record import LinkageSchema, Record, base_column
 
 ROLES = ("auto", "primary", "supporting", "ignore")
 COMMON = 3
 """A shingle that so many records share is a template: no further postings are made of it, and it weighs nothing."""
+LAST_ELEMENT = 255
+"""A posting has one byte for its element: values beyond share the last."""
 _TOKEN = struct.Struct(">32sQ")
 _NONCE_BYTES = 12
 
@@ -110,7 +112,7 @@ class Enroller:
         """Return 16 bytes that stay equal as long as the row's canonical values, their kinds and roles do."""
         digest = hmac.new(self._key.content_tag_key(self.epoch), digestmod=hashlib.sha256)
         for name, value in sorted(record.values.items()):
-            column = self._columns.get(name)
+            column = self._column(name)
             if column is None or column.role == "ignore":
                 continue
             try:
@@ -142,18 +144,24 @@ class Enroller:
         plain = _open(self._key.erasure_key(self.epoch), sealed, b"tokens")
         return [(y, tag) for y, tag in _TOKEN.iter_unpack(plain)]
 
+    def _column(self, name: str) -> "_Column | None":
+        """Return what a column of a record holds; `phone#2` is a further `phone`."""
+        return self._columns.get(name) or self._columns.get(base_column(name))
+
     def _draft(self, record: Record) -> _Draft:
         """Return what is to be stored of one record; raises `EnrolmentError` for the first bad value."""
         draft = _Draft(
             record, secrets.token_bytes(16), secrets.token_bytes(16), secrets.token_bytes(16), secrets.randbits(63)
         )
+        further = len(self._numbers)
         for name, value in record.values.items():
-            column = self._columns.get(name)
+            column = self._column(name)
             if column is None:
                 raise EnrolmentError(record.row, name, "the column is not in the linkage schema; name it, or ignore it")
             if column.role == "ignore" or not value.strip():
                 continue
-            element = self._numbers[name]
+            element = min(self._numbers.get(name, further), LAST_ELEMENT)
+            further += name not in self._numbers
             canonical = _canonical(record, name, column.kind, value)
             made = column.kind.terms(canonical)
             draft.terms.extend((term, element, _code(term, column.kind)) for term in made)
