@@ -1,5 +1,6 @@
 """Notes as documents → text: read by the decoders' sandbox, never in this process."""
 
+import base64
 from collections.abc import Callable
 from types import TracebackType
 
@@ -12,6 +13,14 @@ PLAIN = ("text/plain", "text/x-hl7-text+xml")
 
 class Unreadable(Exception):
     """A document could not be read; its words are one of the fixed reasons and nothing of the document."""
+
+
+def from_base64(text: str) -> bytes:
+    """Return the bytes of a document that stands within a message; raises `Unreadable`."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        raise Unreadable("the document is not valid base64") from None
 
 
 class Documents:

@@ -1,13 +1,12 @@
 """FHIR R4 as JSON: bundles, NDJSON of a bulk export, or folders of them, gzip or not; resources joined to patients."""
 
-import base64
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from app.sources import fhir_resources as fhir
-from app.sources.documents import Documents, Unreadable
+from app.sources.documents import Documents, Unreadable, from_base64
 from app.sources.files import Progress, files_below, reading
 from app.sources.fitness import fit
 from app.sources.interface import Row, StandardSchema
@@ -137,12 +136,10 @@ class FhirSource:
             media_type, _, parameters = fhir.first(attachment, "contentType").lower().partition(";")
             charset = parameters.partition("charset=")[2].strip(' "') or None
             try:
-                piece.values.append(
-                    ("note", self._documents.text(base64.b64decode(data), media_type.strip(), charset=charset))
-                )
-            except (Unreadable, ValueError) as error:
-                what = str(error) if isinstance(error, Unreadable) else "the document is not valid base64"
-                piece.problems += (EnrolmentError(self._patients, str(resource["resourceType"]), what),)
+                text = self._documents.text(from_base64(data), media_type.strip(), charset=charset)
+                piece.values.append(("note", text))
+            except Unreadable as error:
+                piece.problems += (EnrolmentError(self._patients, str(resource["resourceType"]), str(error)),)
         for narrative in fhir.narratives(resource):
             try:
                 piece.values.append(("note", self._documents.text(narrative.encode(), "text/html", charset="utf-8")))

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,16 +25,17 @@ class Progress:
         """Start at nothing."""
         self._before = 0
         self._raw: BinaryIO | None = None
+        self._size = 0
 
     def opened(self, raw: BinaryIO) -> None:
         """Count this file from now on."""
         self.closed()
-        self._raw = raw
+        self._raw, self._size = raw, os.fstat(raw.fileno()).st_size
 
     def closed(self) -> None:
         """Keep what the present file came to."""
         if self._raw is not None:
-            self._before += self._raw.tell()
+            self._before += self._position()
             self._raw = None
 
     def start_again(self) -> None:
@@ -43,7 +45,11 @@ class Progress:
     @property
     def done(self) -> int:
         """Return the bytes read."""
-        return self._before + (0 if self._raw is None or self._raw.closed else self._raw.tell())
+        return self._before + (0 if self._raw is None else self._position())
+
+    def _position(self) -> int:
+        """Return where the present file is; one that was closed has been read to its end."""
+        return self._size if self._raw is None or self._raw.closed else self._raw.tell()
 
 
 @contextmanager

@@ -1,12 +1,11 @@
 """HL7 v2 messages (ADT, ORU, MDM …): the patients they are about, joined from all messages of one or many files."""
 
-import base64
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from app.sources.documents import Documents, Unreadable
+from app.sources.documents import Documents, Unreadable, from_base64
 from app.sources.files import Progress, files_below, reading
 from app.sources.fitness import fit
 from app.sources.hl7_messages import Segment, messages, nth, segments
@@ -85,6 +84,7 @@ class Hl7Source:
         starts = [index for index, segment in enumerate(message) if segment.name == "PID"]
         if not starts:
             self._pass_over("messages without a patient (PID)", joiner)
+            return
         for start, end in zip(starts, [*starts[1:], len(message)], strict=True):
             ref = self._reference(message[start])
             if not ref:
@@ -136,11 +136,10 @@ class Hl7Source:
         parts = obx.components(obx.raw(5))
         media_type = MEDIA_TYPES.get(nth(parts, 3).upper(), "text/plain" if nth(parts, 2).upper() == "TEXT" else "")
         try:
-            data = base64.b64decode(nth(parts, 5)) if nth(parts, 4).upper() == "BASE64" else nth(parts, 5).encode()
+            data = from_base64(nth(parts, 5)) if nth(parts, 4).upper() == "BASE64" else nth(parts, 5).encode()
             return self._documents.text(data, media_type)
-        except (Unreadable, ValueError) as error:
-            what = str(error) if isinstance(error, Unreadable) else "the document is not valid base64"
-            piece.problems += (EnrolmentError(self._number, "OBX-5", what),)
+        except Unreadable as error:
+            piece.problems += (EnrolmentError(self._number, "OBX-5", str(error)),)
             return ""
 
     def _pass_over(self, what: str, joiner: Joiner) -> None:

@@ -84,9 +84,9 @@ def _document(document: Any) -> Iterator[Entry]:
             yield from _entry(item)
     elif isinstance(document, list):
         for resource in document:
-            yield Entry(resource)
+            yield Entry({} if resource is None else resource)
     else:
-        yield Entry(document)
+        yield Entry({} if document is None else document)
     yield Entry(None)
 
 
