@@ -7,13 +7,13 @@ from typing import Any
 
 from app.sources import fhir_resources as fhir
 from app.sources.documents import Documents, Unreadable, from_base64
-from app.sources.files import Progress, files_below, reading
+from app.sources.files import Progress, files_below, reading, unnamed
 from app.sources.fitness import fit
 from app.sources.interface import Row, StandardSchema
 from app.sources.joining import HELD, Joiner, Piece, Whole
 from app.sources.json_resources import Entry, NotJson, entries
 from app.sources.vocabulary import schema_of
-from model.errors import EnrolmentError
+from model.errors import ConfigError, EnrolmentError
 from model.record import LinkageSchema
 
 TOLD = 12
@@ -74,18 +74,25 @@ class FhirSource:
         self._place = self._patients = 0
         for number, path in enumerate(self._files, start=1):
             self._own = []
-            with reading(path, self._progress) as raw:
-                for entry in entries(raw, path.name):
-                    self._place += 1
-                    if isinstance(entry, NotJson):
-                        # The name of a file may be that of a patient.
-                        which = f"file {number} of {len(self._files)} in order of name"
-                        yield EnrolmentError(self._patients, "", f"{which}: {entry}")
-                    elif entry.resource is None:
-                        yield Whole(self._place, self._own)
-                        self._own = []
-                    elif (piece := self._piece(entry, joiner)) is not None:
-                        yield piece
+            try:
+                with reading(path, self._progress) as raw:
+                    for entry in entries(raw, path.name):
+                        self._place += 1
+                        if isinstance(entry, NotJson):
+                            yield EnrolmentError(self._patients, "", f"{self._which(number)}: {entry}")
+                        elif entry.resource is None:
+                            yield Whole(self._place, self._own)
+                            self._own = []
+                        elif (piece := self._piece(entry, joiner)) is not None:
+                            yield piece
+            except ConfigError as error:
+                if len(self._files) == 1:
+                    raise
+                yield EnrolmentError(self._patients, "", f"{self._which(number)}: {unnamed(error, path)}")
+
+    def _which(self, number: int) -> str:
+        """Name a file of a folder without its name, which may be that of a patient."""
+        return f"file {number} of {len(self._files)} in order of name"
 
     def _piece(self, entry: Entry, joiner: Joiner) -> Piece | None:
         resource = entry.resource

@@ -5,6 +5,7 @@ What is read stands here as paths; everything else of a resource is left alone. 
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from model.record import LinkageSchema
@@ -48,31 +49,36 @@ ATTACHMENTS: Mapping[str, tuple[str, ...]] = {
 NARRATIVE_DEPTH = 8
 
 
-def at(tree: Any, path: str) -> Iterator[Any]:
-    """Yield everything that stands at a dotted path, through lists, however the tree is shaped."""
-    step, _, rest = path.partition(".")
-    if isinstance(tree, list):
-        for item in tree:
-            yield from at(item, path)
-    elif isinstance(tree, dict) and (found := tree.get(step)) is not None:
-        if rest:
-            yield from at(found, rest)
-        elif isinstance(found, list):
-            yield from found
-        else:
-            yield found
+def at(tree: Any, path: str) -> list[Any]:
+    """Return everything that stands at a dotted path, through lists, however the tree is shaped."""
+    found = tree if isinstance(tree, list) else [tree]
+    for step in _steps(path):
+        deeper: list[Any] = []
+        for item in found:
+            if isinstance(item, dict) and (inner := item.get(step)) is not None:
+                if isinstance(inner, list):
+                    deeper += inner
+                else:
+                    deeper.append(inner)
+        if not deeper:
+            return deeper
+        found = deeper
+    return found
 
 
-def words(tree: Any, path: str) -> Iterator[str]:
-    """Yield the texts at a path that are not blank."""
-    for found in at(tree, path):
-        if isinstance(found, str) and found.strip():
-            yield found.strip()
+def words(tree: Any, path: str) -> list[str]:
+    """Return the texts at a path that are not blank."""
+    return [text for found in at(tree, path) if isinstance(found, str) and (text := found.strip())]
 
 
 def first(tree: Any, path: str) -> str:
     """Return the first text at a path, or an empty one."""
-    return next(words(tree, path), "")
+    return next(iter(words(tree, path)), "")
+
+
+@cache
+def _steps(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
 
 
 def patient_key(reference: str) -> str:
@@ -139,7 +145,7 @@ def name_text(name: Any) -> str:
     """Return a HumanName as it is written in its script."""
     if text := first(name, "text"):
         return text
-    given, family = list(words(name, "given")), first(name, "family")
+    given, family = words(name, "given"), first(name, "family")
     if HAN.search(family or "".join(given)):
         return family + "".join(given)
     return " ".join((*given, family)).strip()
@@ -149,7 +155,7 @@ def address_text(address: Any) -> str:
     """Return an Address as it is written in its script: from the large to the small in Chinese."""
     if text := first(address, "text"):
         return text
-    lines = list(words(address, "line"))
+    lines = words(address, "line")
     places = [first(address, step) for step in ("city", "district", "state")]
     if HAN.search("".join((*lines, *places))):
         city, district, state = places
@@ -187,11 +193,11 @@ def narratives(resource: Mapping[str, Any]) -> Iterator[str]:
     """Yield XHTML that a person wrote: narratives generated from the data say nothing more than the data."""
     if first(resource, "text.status") in ("additional", "extensions"):
         yield from words(resource, "text.div")
-    sections, depth = list(at(resource, "section")), 0
+    sections, depth = at(resource, "section"), 0
     while sections and depth < NARRATIVE_DEPTH:
         for section in sections:
             yield from words(section, "text.div")
-        sections, depth = list(at(sections, "section")), depth + 1
+        sections, depth = at(sections, "section"), depth + 1
 
 
 def is_public_figure(resource: Mapping[str, Any]) -> bool:

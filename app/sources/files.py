@@ -74,6 +74,11 @@ def reading(path: Path, progress: Progress | None = None) -> Iterator[io.Buffere
         raise ConfigError(f"{path}: {error.strerror or 'cannot be read'}") from error
 
 
+def unnamed(error: ConfigError, path: Path) -> str:
+    """Return what is wrong with a file without its name."""
+    return str(error).removeprefix(f"{path}: ")
+
+
 def encoding_of(path: Path) -> str:
     """Return the character coding of a text file: UTF-8 (with or without byte order mark) or GB18030.
 

@@ -40,7 +40,9 @@ class Segment:
 
     def components(self, repetition: str, *, own: bool = False) -> list[str]:
         """Return the components of a repetition, escapes resolved; subcomponents joined, or only each one's `own`."""
-        component, sub = self._separators[1], self._separators[4]
+        _, component, _, escape, sub = tuple(self._separators)
+        if sub not in repetition and escape not in repetition:
+            return [text.strip() for text in repetition.split(component)]
         return [
             " ".join(self._plain(part) for part in text.split(sub)[: 1 if own else None] if part).strip()
             for text in repetition.split(component)

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from app.sources.documents import Documents, Unreadable, from_base64
-from app.sources.files import Progress, files_below, reading
+from app.sources.files import Progress, files_below, reading, unnamed
 from app.sources.fitness import fit
 from app.sources.hl7_messages import Segment, messages, nth, segments
 from app.sources.interface import Row, StandardSchema
 from app.sources.joining import HELD, Joiner, Piece, Whole
 from app.sources.table import standing_yes
 from app.sources.vocabulary import IDENTIFIERS, schema_of
-from model.errors import EnrolmentError
+from model.errors import ConfigError, EnrolmentError
 from model.record import LinkageSchema
 
 DAY = re.compile(r"(\d{4})(\d{2})(\d{2})")
@@ -70,14 +70,25 @@ class Hl7Source:
     def _pieces(self, joiner: Joiner) -> Iterator[Piece | Whole | EnrolmentError]:
         self._progress.start_again()
         self._number = 0
-        for path in self._files:
-            with reading(path, self._progress) as raw:
-                for message in messages(raw):
-                    self._number += 1
-                    try:
-                        yield from self._patients(segments(message), joiner)
-                    except ValueError as problem:
-                        yield EnrolmentError(self._number, "MSH", str(problem))
+        for number, path in enumerate(self._files, start=1):
+            try:
+                with reading(path, self._progress) as raw:
+                    for message in messages(raw):
+                        self._number += 1
+                        yield from self._message(message, joiner)
+            except ConfigError as error:
+                if len(self._files) == 1:
+                    raise
+                which = f"file {number} of {len(self._files)} in order of name"
+                yield EnrolmentError(self._number, "", f"{which}: {unnamed(error, path)}")
+
+    def _message(self, message: bytes, joiner: Joiner) -> Iterator[Piece | EnrolmentError]:
+        try:
+            told = segments(message)
+        except ValueError as problem:
+            yield EnrolmentError(self._number, "MSH", str(problem))
+        else:
+            yield from self._patients(told, joiner)
 
     def _patients(self, message: list[Segment], joiner: Joiner) -> Iterator[Piece | EnrolmentError]:
         """Yield a piece for each PID of a message; what follows it, up to the next, is about that patient."""

@@ -20,6 +20,8 @@ OVERHEAD = 200
 """Bytes that Python needs for a value beside its text."""
 LISTED = frozenset(("condition",))
 """Columns whose values are short and many: a record has one of them, a line for each value."""
+MOST_PARTS = 1 << 20
+"""Shares are not halved further: two keys with one hash would be for ever."""
 MOST_NOTES = 50
 """Notes of one record; what comes after stands in the last of them, so that no record has hundreds of columns."""
 
@@ -141,7 +143,7 @@ class Joiner:
                 size = value[1].__sizeof__() + OVERHEAD
                 draft.size += size
                 self._size += size
-        while self._size > self._held and len(self._drafts) > 1:
+        while self._size > self._held and len(self._drafts) > 1 and self.share.parts < MOST_PARTS:
             self._halve(piece.place)
 
     def _halve(self, place: int) -> None:

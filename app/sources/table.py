@@ -47,19 +47,22 @@ class Table:
         """Return the record of a row (1 = first below the header), what is wrong with it, or None if it is empty."""
         try:
             texts = [cell.strip() if type(cell) is str else self._text(at, cell) for at, cell in enumerate(cells)]
-            if not any(texts):
-                return None
-            self._check_width(len(texts))
+            if len(texts) != self._width:
+                if not any(texts):
+                    return None
+                self._refuse_width(len(texts))
             return self._record(number, texts)
         except _Unfit as problem:
             return EnrolmentError(number, problem.column, problem.what)
 
-    def _record(self, number: int, texts: Sequence[str]) -> Record:
+    def _record(self, number: int, texts: Sequence[str]) -> Record | None:
         ref = texts[self._ref]
         if not ref:
+            if not any(texts):
+                return None
             raise _Unfit(self._ref_name, "the reference is empty")
         for at, name in self._exact:
-            if "E+" in texts[at].upper() and ROUNDED.fullmatch(texts[at]):
+            if "+" in texts[at] and ROUNDED.fullmatch(texts[at]):
                 raise _Unfit(name, LOST_DIGITS)
         values = {name: texts[at] for at, name in self._taken if texts[at]}
         if not values:
@@ -68,11 +71,9 @@ class Table:
         figure = self._figure is not None and _yes(texts[self._figure], self._names[self._figure])
         return Record(ref, number, values, retain, figure)
 
-    def _check_width(self, width: int) -> None:
-        if width > self._width:
-            raise _Unfit(self._ref_name, "the row has more fields than the header has columns")
-        if width < self._width:
-            raise _Unfit(self._ref_name, "the row has fewer fields than the header has columns")
+    def _refuse_width(self, width: int) -> None:
+        than = "more" if width > self._width else "fewer"
+        raise _Unfit(self._ref_name, f"the row has {than} fields than the header has columns")
 
     def _text(self, at: int, cell: Any) -> str:
         wanted = at in (self._ref, self._figure, self._retain) or any(at == taken for taken, _ in self._taken)

@@ -1,4 +1,4 @@
-"""`spillwatch enrol` from every source: what was enrolled is found again, and nothing else than references is printed."""
+"""`spillwatch enrol` from every source: what was enrolled is found again, and no value is printed."""
 
 import json
 import sqlite3
@@ -108,5 +108,7 @@ def test_a_format_can_be_said(installed, tmp_path):
     """A word that is none is refused; a format that does not fit is an error and not a guess."""
     path = export(PEOPLE[:1], tmp_path / "export.csv")
     assert "is not one of" in installed.run("enrol", str(path), "--format", "word", ok=[2]).err
-    assert installed.run("enrol", str(path), "--format", "spreadsheet", ok=[2]).err.count("cannot be read as a workbook")
+    assert installed.run("enrol", str(path), "--format", "spreadsheet", ok=[2]).err.count(
+        "cannot be read as a workbook"
+    )
     assert "added 1" in installed.run("enrol", str(path), "--format", "csv", ok=[0]).out

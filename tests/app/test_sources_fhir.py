@@ -27,7 +27,7 @@ from app.sources.json_resources import SMALL
 from app.sources.vocabulary import schema_of
 from decoders.interface import DecodingSettings
 from decoders.sandbox import open_sandbox
-from model.errors import EnrolmentError
+from model.errors import ConfigError, EnrolmentError
 from model.record import LinkageColumn, Record
 from tests.needs import require
 from tests.people import CANARY, MARGARET_HOLLOWAY
@@ -109,7 +109,11 @@ def test_everything_of_a_patient_is_in_his_record(tmp_path, documents):
         "subject": {"reference": "Patient/p1"},
         "conclusion": "右肺下叶见片状影",
     }
-    visit = {"resourceType": "Encounter", "subject": {"reference": "Patient/p1"}, "period": {"start": "2024-03-01T08:00:00Z"}}
+    visit = {
+        "resourceType": "Encounter",
+        "subject": {"reference": "Patient/p1"},
+        "period": {"start": "2024-03-01T08:00:00Z"},
+    }
     path = written(
         tmp_path / "x.json",
         bundle(
@@ -187,7 +191,9 @@ def test_a_bundle_too_large_for_one_piece_is_streamed(tmp_path, documents):
 def test_a_broken_line_is_one_error(tmp_path, documents):
     """The lines around it are read; a file is named by its place in the order, since its name may be a patient's."""
     path = tmp_path / f"{CANARY.name}.ndjson"
-    path.write_bytes(json.dumps(patient("a")).encode() + b"\n{broken\n\n[1, null]\n" + json.dumps(patient("b")).encode())
+    path.write_bytes(
+        json.dumps(patient("a")).encode() + b"\n{broken\n\n[1, null]\n" + json.dumps(patient("b")).encode()
+    )
     found, (error,), source = read(tmp_path, documents)
     assert [record.ref for record in found] == ["a", "b"]
     assert "file 1 of 1" in str(error)
@@ -196,9 +202,24 @@ def test_a_broken_line_is_one_error(tmp_path, documents):
     assert "2 things without a resourceType" in " ".join(source.remarks())
 
 
+def test_a_damaged_file_of_a_folder_costs_only_itself(tmp_path, documents):
+    """It is named by its place; alone, it is the source that cannot be read."""
+    whole = gzip.compress(b"\n".join(json.dumps(patient(f"p{number}")).encode() for number in range(500)))
+    (tmp_path / f"{CANARY.name}.ndjson.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ConfigError, match="cut off"):
+        read(tmp_path, documents)
+    written(tmp_path / "z.ndjson", patient("z"))
+    found, (error,), _ = read(tmp_path, documents)
+    assert "z" in {record.ref for record in found}
+    assert "cut off" in str(error)
+    assert CANARY.name not in str(error)
+
+
 def test_a_folder_is_joined_across_its_files(tmp_path, documents):
     """As a bulk export has it: Condition.ndjson comes before Patient.ndjson."""
-    written(tmp_path / "Condition.ndjson.gz", *[condition(f"Patient/p{number}", f"term {number}") for number in range(40)])
+    written(
+        tmp_path / "Condition.ndjson.gz", *[condition(f"Patient/p{number}", f"term {number}") for number in range(40)]
+    )
     written(tmp_path / "Patient.ndjson", *[patient(f"p{number}") for number in range(40)])
     found, errors, source = read(tmp_path, documents)
     assert errors == []
@@ -225,7 +246,9 @@ def test_a_small_bound_reads_again_and_gives_the_same(tmp_path, documents):
     path = written(tmp_path / "x.ndjson", *notes[:50], bad, *[patient(f"p{n}") for n in range(30)], *notes[50:])
     whole, errors, _ = read(path, documents)
     again, errors_again, source = read(path, documents, held=20_000)
-    assert {record.ref: dict(record.values) for record in again} == {record.ref: dict(record.values) for record in whole}
+    assert {record.ref: dict(record.values) for record in again} == {
+        record.ref: dict(record.values) for record in whole
+    }
     assert len(again) == len(whole) == 30
     assert [str(error) for error in errors_again] == [str(error) for error in errors]
     assert "neither UTF-8 nor GB18030" in str(errors[0])
@@ -240,7 +263,11 @@ def test_documents_are_read_in_the_sandbox(tmp_path, documents):
         patient(),
         document("Patient/p1", b"<p>" + CANARY.note.encode() + b"</p>", "text/html"),
         document("Patient/p1", b"%PDF-1.7 garbage", "application/pdf"),
-        {"resourceType": "DocumentReference", "subject": {"reference": "Patient/p1"}, "content": [{"attachment": {"url": "b"}}]},
+        {
+            "resourceType": "DocumentReference",
+            "subject": {"reference": "Patient/p1"},
+            "content": [{"attachment": {"url": "b"}}],
+        },
     )
     (record,), (error,), source = read(path, documents)
     assert CANARY.note in record.values["note"]
@@ -286,7 +313,11 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@given(st.dictionaries(st.sampled_from(["name", "identifier", "telecom", "address", "code", "note", "text", "section"]), JSON))
+@given(
+    st.dictionaries(
+        st.sampled_from(["name", "identifier", "telecom", "address", "code", "note", "text", "section"]), JSON
+    )
+)
 def test_no_shape_makes_the_walk_stumble(tree):
     """Whatever stands where FHIR has something else: it is passed over."""
     assert all(isinstance(value, str) for pair in patient_values(tree, schema_of(StandardSchema())) for value in pair)

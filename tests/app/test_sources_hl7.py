@@ -28,7 +28,8 @@ PERSON = "|".join(
     )
 )
 ADT = f"{MSH}\rEVN|A01\r{PERSON}\r{VISIT}\rDG1|1||J67.2^鸟类饲养者肺^I10\r"
-ORU = f"{MSH}\rPID|1||{CANARY.mrn}^^^H^MR||欧阳^鸢翎\rOBX|1|TX|CT||右肺下叶见片状影\\.br\\考虑炎症 \\T\\ 复查\rOBX|2|NM|WBC||11.2\rNTE|1||电话已告知\r"
+REPORT = "OBX|1|TX|CT||右肺下叶见片状影\\.br\\考虑炎症 \\T\\ 复查\rOBX|2|NM|WBC||11.2\rNTE|1||电话已告知\r"
+ORU = f"{MSH}\rPID|1||{CANARY.mrn}^^^H^MR||欧阳^鸢翎\r{REPORT}"
 OTHER = f"{MSH}\rPID|1||{HE_YUNSHU.mrn}^^^H^MR||何^云舒\r"
 
 
@@ -40,14 +41,15 @@ def read(path: Path, **settings: object) -> tuple[list[Record], list[EnrolmentEr
     return found, [row for row in rows if isinstance(row, EnrolmentError)], source
 
 
+PLAIN = f"{ADT}{ORU}{OTHER}"
 FRAMES = {
-    "carriage returns": "".join((ADT, ORU, OTHER)),
-    "line feeds": "".join((ADT, ORU, OTHER)).replace("\r", "\n"),
-    "both": "".join((ADT, ORU, OTHER)).replace("\r", "\r\n"),
-    "blank lines": "\r\r".join((ADT, ORU, OTHER)),
+    "carriage returns": PLAIN,
+    "line feeds": PLAIN.replace("\r", "\n"),
+    "both": PLAIN.replace("\r", "\r\n"),
+    "blank lines": f"{ADT}\r\r{ORU}\r\r{OTHER}",
     "mllp": "".join(f"\x0b{message}\x1c\r" for message in (ADT, ORU, OTHER)),
     "batch": f"FHS|^~\\&\rBHS|^~\\&\r{ADT}{ORU}{OTHER}BTS|3\rFTS|1\r",
-    "a broken line": "".join((ADT, ORU, OTHER)).replace("片状影", "\n片状影"),
+    "a broken line": PLAIN.replace("片状影", "\n片状影"),
 }
 
 

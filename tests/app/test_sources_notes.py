@@ -57,7 +57,10 @@ def pdf(text: str) -> bytes:
         made += b"%d 0 obj%s endobj\n" % (number, body)
     table = b"".join(b"%010d 00000 n \n" % place for place in places)
     start = len(made)
-    return made + b"xref\n0 6\n0000000000 65535 f \n%strailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (table, start)
+    return made + b"xref\n0 6\n0000000000 65535 f \n%strailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (
+        table,
+        start,
+    )
 
 
 @pytest.fixture
@@ -183,7 +186,7 @@ def test_what_is_not_there_is_said(tmp_path, documents):
 
 
 def test_the_roll_is_called_once(tmp_path):
-    """The second of a reference is an error wherever it stands; public figures are marked, those not met are counted."""
+    """The second of a reference is an error wherever it stands; public figures are marked, or counted."""
     path = tmp_path / "vip.txt"
     path.write_text(f"{CANARY.ref}\n\n {LIN_MUQING.ref} \n", "utf-8")
     roll = Roll("record_number", public_figures(path, "record_number"))

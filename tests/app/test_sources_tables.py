@@ -46,16 +46,22 @@ def workbook(path: Path, *sheets: list[tuple[object, ...]]) -> Path:
     with zipfile.ZipFile(path, "w") as made:
         root = f"<Relationship Id='rId1' Type='{relation}/officeDocument' Target='xl/workbook.xml'/>"
         made.writestr("_rels/.rels", f"<Relationships xmlns='{rel}/package/2006/relationships'>{root}</Relationships>")
-        made.writestr("xl/workbook.xml", f"<workbook xmlns='{main}' xmlns:r='{relation}'><sheets>{listed}</sheets></workbook>")
+        made.writestr(
+            "xl/workbook.xml", f"<workbook xmlns='{main}' xmlns:r='{relation}'><sheets>{listed}</sheets></workbook>"
+        )
         made.writestr(
             "xl/_rels/workbook.xml.rels",
             f"<Relationships xmlns='{rel}/package/2006/relationships'>{related}</Relationships>",
         )
-        made.writestr("xl/styles.xml", f"<styleSheet xmlns='{main}'><cellXfs><xf numFmtId='0'/><xf numFmtId='14'/></cellXfs></styleSheet>")
+        made.writestr(
+            "xl/styles.xml",
+            f"<styleSheet xmlns='{main}'><cellXfs><xf numFmtId='0'/><xf numFmtId='14'/></cellXfs></styleSheet>",
+        )
         for number, rows in enumerate(sheets, start=1):
             body = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
             made.writestr(
-                f"xl/worksheets/sheet{number}.xml", f"<worksheet xmlns='{main}'><sheetData>{body}</sheetData></worksheet>"
+                f"xl/worksheets/sheet{number}.xml",
+                f"<worksheet xmlns='{main}'><sheetData>{body}</sheetData></worksheet>",
             )
     return path
 
@@ -84,7 +90,7 @@ def records(rows: list[Row]) -> list[Record]:
     return [row for row in rows if isinstance(row, Record)]
 
 
-CSV = "record_number,name,phone,note\nR-1,欧阳鸢翎,15490817263,\"咳嗽, 发热\n夜间\"\n\n,,,\nR-2,何云舒,,\n"
+CSV = 'record_number,name,phone,note\nR-1,欧阳鸢翎,15490817263,"咳嗽, 发热\n夜间"\n\n,,,\nR-2,何云舒,,\n'
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
@@ -151,7 +157,9 @@ def test_a_file_that_is_no_export_is_refused(tmp_path, data, says):
 
 def test_a_column_that_stands_twice_is_read_twice(tmp_path):
     """The second telephone of a row is `phone#2`, and both are of the kind of `phone`."""
-    (record,) = records(read(written(tmp_path / "x.csv", "record_number,phone,phone,phone\nR-1,15490817263,,15402200417\n")))
+    (record,) = records(
+        read(written(tmp_path / "x.csv", "record_number,phone,phone,phone\nR-1,15490817263,,15402200417\n"))
+    )
     assert dict(record.values) == {"phone": "15490817263", "phone#3": "15402200417"}
     assert SETTINGS.column("phone#3") == SCHEMA.columns["phone"]
 
@@ -189,7 +197,12 @@ def test_a_workbook_is_read_as_it_would_be_written(tmp_path):
     assert [(record.ref, dict(record.values)) for record in records(found)] == [
         (
             "R-1",
-            {"name": "欧阳鸢翎", "birth_date": "1961-08-07", "phone": "15490817263", "resident_id": "999901196108070423"},
+            {
+                "name": "欧阳鸢翎",
+                "birth_date": "1961-08-07",
+                "phone": "15490817263",
+                "resident_id": "999901196108070423",
+            },
         ),
         ("4711", {"name": "林慕青", "phone": "15406613390"}),
     ]
@@ -250,7 +263,7 @@ def test_a_query_is_a_table(hospital):
 
 
 def test_only_reading_queries_are_let_through(hospital):
-    """A query that does not begin as a reading one is refused, and one that hides a write is refused by the database."""
+    """A query that does not begin as a reading one is refused; one that hides a write, by the database."""
     for query in ("DELETE FROM patients", "DROP TABLE patients", "-- SELECT\nUPDATE patients SET name = ''"):
         with pytest.raises(StorageError, match="must begin with SELECT"):
             queried(hospital, query)
@@ -290,7 +303,8 @@ def test_passwords_in_urls_are_seen():
 
 
 @pytest.mark.parametrize(
-    ("given_value", "text"), [(None, ""), (True, "yes"), (3, "3"), (3.0, "3"), (3.5, "3.5"), (float("nan"), ""), (" a ", "a")]
+    ("given_value", "text"),
+    [(None, ""), (True, "yes"), (3, "3"), (3.0, "3"), (3.5, "3.5"), (float("nan"), ""), (" a ", "a")],
 )
 def test_cells_become_text(given_value, text):
     """As a person would write them."""
