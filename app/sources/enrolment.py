@@ -26,8 +26,10 @@ class Enrolment:
         self.source = source
         self._notes = WithNotes(notes) if notes else None
         columns = dict(source.schema.columns)
-        if notes:
-            columns.setdefault(COLUMN, LinkageColumn("note"))
+        if notes and columns.setdefault(COLUMN, LinkageColumn("note")).ignored:
+            raise ConfigError(
+                f"--notes: the column {COLUMN!r} is `ignore` in config.yaml; nothing of them would be watched"
+            )
         self.schema = settings.of_columns(LinkageSchema(source.schema.ref, columns))
         figures = settings.public_figures.file
         self._roll = Roll(source.schema.ref, public_figures(figures, source.schema.ref) if figures else ())

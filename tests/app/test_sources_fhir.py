@@ -27,6 +27,7 @@ from app.sources.json_resources import SMALL
 from app.sources.vocabulary import schema_of
 from decoders.interface import DecodingSettings
 from decoders.sandbox import open_sandbox
+from matchers.kinds import kinds
 from model.errors import ConfigError, EnrolmentError
 from model.record import LinkageColumn, Record
 from tests.needs import require
@@ -291,6 +292,11 @@ def test_names_and_addresses_are_written_as_their_script_does():
     assert name_text({"text": MARGARET_HOLLOWAY.name, "family": "x"}) == MARGARET_HOLLOWAY.name
     western = {"line": ["14 Larkspur Terrace"], "city": "Fenwick Hollow", "postalCode": "0"}
     assert address_text(western) == "14 Larkspur Terrace, Fenwick Hollow, 0"
+
+
+def test_the_built_in_schema_names_kinds_that_exist():
+    """A kind that is renamed must be renamed here too."""
+    assert {column.kind for column in schema_of(StandardSchema()).columns.values()} - {*kinds(), "ignore"} == set()
 
 
 def test_public_figures_are_marked_as_the_standard_has_it():
