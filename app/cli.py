@@ -1,5 +1,6 @@
 """The command line: doors that parse, call a story and print. Run `spillwatch --help`."""
 
+import dataclasses
 import getpass
 import os
 import signal
@@ -68,28 +69,50 @@ def init(into: Annotated[Path, typer.Option(help="Folder for the three files.")]
 
 @app.command()
 def enrol(
-    file: Annotated[Path, typer.Argument(help="CSV or TSV export, UTF-8 or GB18030, with a header line.")],
+    source: Annotated[
+        str,
+        typer.Argument(help="A file, a folder, or a database: its URL, or env:NAME or file:PATH where the URL stands."),
+    ],
     config: ConfigPath = HERE,
+    format_: Annotated[
+        str | None, typer.Option("--format", help="csv, spreadsheet, database, fhir, hl7 or notes; else recognised.")
+    ] = None,
+    query: Annotated[str | None, typer.Option(help="The query for a database.")] = None,
+    notes: Annotated[
+        Path | None, typer.Option(help="A folder of notes named after the references, to join the records.")
+    ] = None,
+    public_figures: Annotated[
+        Path | None, typer.Option(help="References of public figures: one a line, or a CSV with your reference column.")
+    ] = None,
 ) -> None:
-    """Enrol records as keyed fingerprints. Enrolling the same file again changes nothing.
+    """Enrol records as keyed fingerprints. Enrolling the same source again changes nothing, and goes on if broken off.
 
     Exit code 0: every row is enrolled; 1: some rows were refused (they are listed by row and column, never by value).
     """
     from app.enrol import enrol as enrol_rows
-    from app.rows import count_rows, read_rows
+    from app.sources.enrolment import open_enrolment
+    from app.sources.recognition import Format
     from app.wiring import note_folding, open_enroller, read_key
 
     settings, stores_of = _open(config)
-    with stores_of as stores:
-        enroller = open_enroller(settings, read_key(settings, stores))
-        with console.progress("enrolling", count_rows(file), "rows") as advance, _alone(stores, "enrolment"):
-            report = enrol_rows(read_rows(file, settings.enrolment), enroller, stores.records, advance)
+    chosen = _word(Format, format_) if format_ else None
+    settings = dataclasses.replace(settings, enrolment=settings.enrolment.with_given(query, public_figures))
+    with stores_of as stores, open_enrolment(source, settings, chosen, notes) as opened:
+        key = read_key(settings, stores)
+        enroller = open_enroller(dataclasses.replace(settings, enrolment=opened.schema), key)
+        with (
+            console.progress("enrolling", opened.source.total(), opened.source.unit) as advance,
+            _alone(stores, "enrolment"),
+        ):
+            report = enrol_rows(opened.rows(), enroller, stores.records, opened.following(advance))
         note_folding(stores, report.added + report.changed + report.unchanged)
         counts = stores.records.count()
     for refused in report.refused[:100]:
-        console.complain(f"{file}: {refused}")
+        console.complain(f"{opened.name}: {refused}")
     if len(report.refused) > 100:
-        console.complain(f"{file}: … and {len(report.refused) - 100} more rows refused")
+        console.complain(f"{opened.name}: … and {len(report.refused) - 100} more rows refused")
+    for remark in opened.remarks():
+        console.say(remark)
     console.say(
         f"added {report.added}, changed {report.changed}, unchanged {report.unchanged}, refused {len(report.refused)}"
     )

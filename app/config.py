@@ -24,11 +24,12 @@ from ruamel.yaml.error import YAMLError
 
 from alerts.interface import EmailSettings, EvidenceSettings, SpoolSettings
 from app.logs import LoggingSettings
+from app.sources.interface import EnrolmentSettings
 from crawler.interface import NetworkSettings, SiteSettings
 from decoders.interface import DecodingSettings
 from matchers.interface import MatchingSettings
 from model.errors import ConfigError
-from model.record import LinkageColumn, LinkageSchema
+from model.record import LinkageColumn
 
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 NOT_KEYS = {("Config", "path"), ("Config", "digest")}
@@ -60,7 +61,7 @@ class Config:
     linkage_key: str
     """Reference to the linkage key; never the key."""
     evidence: EvidenceSettings
-    enrolment: LinkageSchema
+    enrolment: EnrolmentSettings
     organisation: str = ""
     """Named in evidence as who captured it."""
     storage: StorageSettings = field(default_factory=StorageSettings)
@@ -233,11 +234,21 @@ def _absolute(config: Config) -> Config:
     if network.descriptions:
         network = dataclasses.replace(network, descriptions=config.resolve(network.descriptions))
     alerts = AlertSettings(email=email, spool=spool)
+    enrolment, figures = config.enrolment, config.enrolment.public_figures
+    if figures.file:
+        figures = dataclasses.replace(figures, file=config.resolve(figures.file))
+        enrolment = dataclasses.replace(enrolment, public_figures=figures)
     logging = config.logging
     if logging.file:
         logging = dataclasses.replace(logging, file=config.resolve(logging.file))
     return dataclasses.replace(
-        config, storage=storage, evidence=evidence, alerts=alerts, network=network, logging=logging
+        config,
+        storage=storage,
+        evidence=evidence,
+        enrolment=enrolment,
+        alerts=alerts,
+        network=network,
+        logging=logging,
     )
 
 

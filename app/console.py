@@ -52,8 +52,11 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-    """Show a bar with rate and time left; yields what moves it. Where there is no terminal, a line in the end."""
+def progress(what: str, total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
+    """Show a bar with rate and time left; yields what moves it. Where there is no terminal, a line in the end.
+
+    Without a total it only counts.
+    """
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn(unit), _Rate(), TimeRemainingColumn())
     with Progress(*columns, console=_err) as bar:
         task = bar.add_task(what, total=total)

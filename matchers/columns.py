@@ -1,13 +1,13 @@
 """The columns of an enrolment file as the linkage schema settles them, and the canonical values of a row."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from matchers.kinds import kinds
 from matchers.kinds.kind import Kind, Reading, read
 from model.errors import ConfigError, EnrolmentError
-from model.record import LinkageColumn, LinkageSchema, Record
+from model.record import LinkageColumn, LinkageSchema, Record, base_column
 
 ROLES = ("auto", "primary", "supporting", "ignore")
 
@@ -28,6 +28,9 @@ class Column:
     """What stands before the column's value in the content that is tagged."""
 
 
+LAST_ELEMENT = 255
+"""A posting has one byte for its element: values beyond share the last."""
+
 Cell = tuple[Column, str, Reading]
 """One cell of a row: its column, its value, and what was read in it."""
 
@@ -39,44 +42,54 @@ class Columns:
         """Raise `ConfigError` if the schema names a kind or a role that does not exist."""
         known = {name: _kind_and_role(name, each.kind, each.role) for name, each in schema.columns.items()}
         patterns = {name: _pattern(name, each) for name, each in schema.columns.items()}
-        self._known = frozenset(known)
-        self._columns = tuple(
-            Column(name, *settled, element, patterns[name], _counted(name) + _counted(str(settled[0].CODE)) + _counted(settled[1]))
+        self._columns = {
+            name: None if settled is None else Column(
+                name, *settled, min(element, LAST_ELEMENT), patterns[name],
+                _counted(name) + _counted(str(settled[0].CODE)) + _counted(settled[1]),
+            )
             for element, (name, settled) in enumerate(sorted(known.items()))
-            if settled is not None
-        )
+        }  # fmt: skip
 
     def canonical(self, record: Record) -> list[Cell]:
         """Return everything in the row that counts.
 
         Raises `EnrolmentError` for the first value that cannot be one of its kind, and for an unknown column.
         """
-        found: list[Cell] = []
-        values = record.values
-        for column in self._columns:
-            value = values.get(column.name)
-            if value is None or not value.strip():
-                continue
-            found.append((column, value, _reading(record, column, value)))
-        if not self._known.issuperset(values):
-            unknown = min(values.keys() - self._known)
-            told = "the column is not in the linkage schema; name it, or ignore it"
-            raise EnrolmentError(record.row, unknown, told)
-        return found
+        return [
+            (column, value, _reading(record, column, value)) for column, value in self._cells(record)
+        ]
 
     def content(self, record: Record) -> bytes:
         """Return the canonical values of a row with their columns; of a value that cannot be one, the value."""
         parts = []
-        for column in self._columns:
-            value = record.values.get(column.name)
-            if value is None or not value.strip():
-                continue
+        for column, value in self._cells(record):
             try:
                 reading = read(column.kind, value)
             except ValueError:
                 reading = Reading((value,), 0)
             parts.append((column, value, reading))
         return written(record, parts)
+
+    def _cells(self, record: Record) -> Iterator[tuple[Column, str]]:
+        """Yield the values of a record with their columns, ignored ones left out, in order of the columns' names."""
+        for name, value in sorted(record.values.items()):
+            if not value.strip():
+                continue
+            if name not in self._columns:
+                self._add(record, name)
+            column = self._columns[name]
+            if column is not None:
+                yield column, value
+
+    def _add(self, record: Record, name: str) -> None:
+        """Know a further column: `phone#2` is another `phone`. Raises `EnrolmentError` for an unknown one."""
+        base = base_column(name)
+        if base not in self._columns:
+            told = "the column is not in the linkage schema; name it, or ignore it"
+            raise EnrolmentError(record.row, name, told)
+        column = self._columns[base]
+        element = min(len(self._columns), LAST_ELEMENT)
+        self._columns[name] = column and replace(column, name=name, element=element)
 
 
 def written(record: Record, row: Sequence[Cell]) -> bytes:

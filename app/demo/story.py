@@ -22,7 +22,7 @@ from app.demo.patients import demo_file
 from app.demo.site import DemoSite
 from app.enrol import enrol
 from app.init import init
-from app.rows import count_rows, read_rows
+from app.sources.delimited import DelimitedSource
 from app.stores import Stores
 from app.wiring import open_enroller, open_stores, read_key
 from model.alert import Alert
@@ -85,8 +85,7 @@ def _configure(path: Path, site: DemoSite) -> None:
 def _enrol(patients: Path, config: Config, stores: Stores) -> None:
     console.say("1. Enrolling a CSV of invented patients as keyed fingerprints")
     enroller = open_enroller(config, read_key(config, stores))
-    with console.progress("  ", count_rows(patients), "records") as advance:
-        report = enrol(read_rows(patients, config.enrolment), enroller, stores.records, advance)
+    report = enrol(DelimitedSource(patients, config.enrolment).rows(), enroller, stores.records)
     console.say(f"   {report.added} records enrolled, {len(report.refused)} refused. None of their values is stored.\n")
 
 
