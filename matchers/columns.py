@@ -55,9 +55,7 @@ class Columns:
 
         Raises `EnrolmentError` for the first value that cannot be one of its kind, and for an unknown column.
         """
-        return [
-            (column, value, _reading(record, column, value)) for column, value in self._cells(record)
-        ]
+        return [(column, value, _reading(record, column, value)) for column, value in self._cells(record)]
 
     def content(self, record: Record) -> bytes:
         """Return the canonical values of a row with their columns; of a value that cannot be one, the value."""

@@ -43,6 +43,9 @@ ALONE = frozenset(("resident_id", "phone", "email", "number", "plate", "keyword"
 PUBLIC = "public_name"
 """The name of a public figure: searched alone, and counted only where the words around it speak of illness."""
 
+MARKED: Final = frozenset(("pinyin", "plate", "keyword", "age_day", "department_day", "address_part", PUBLIC))
+"""Fields for which a page is searched only if somebody has a value of them."""
+
 MARK = "shape"
 """Fields that begin so are marks: no posting, only a filter tag, by which a page knows what can be there at all."""
 

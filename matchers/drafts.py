@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from matchers import excerpts
 from matchers.columns import Cell, Column
-from matchers.conjunctions import ALIAS_PARTNERS, ALONE, MARK, PARTNERS, PUBLIC, days, pairs
+from matchers.conjunctions import ALIAS_PARTNERS, ALONE, MARK, MARKED, PARTNERS, PUBLIC, days, pairs
 from matchers.details import SUPPORT_BITS, Support, TokenSequence, support_mask
 from matchers.kernel import Kernel
 from matchers.kinds import birth_date
@@ -17,8 +17,6 @@ from matchers.kinds.kind import Kind, Term
 
 ALIAS = "~"
 """Stands behind the field of a further spelling of a name while conjunctions are made: it has fewer partners."""
-MARKED = frozenset(("pinyin", "plate", "keyword", "age_day", "department_day", "address_part", PUBLIC))
-"""Fields for which a page is searched only if somebody has a value of them."""
 OF_DAYS = frozenset(("visit_day", "department", "birth_date", "age"))
 
 

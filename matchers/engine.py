@@ -160,7 +160,9 @@ class Engine:
             return
         for hit in self._crossed(before, trace, number):
             start, end = spans[hit.start]
-            here[hit.payload.handle] += [replace(each, passage=piece.passage, start=start, end=end) for each in weigh([hit])]
+            here[hit.payload.handle] += [
+                replace(each, passage=piece.passage, start=start, end=end) for each in weigh([hit])
+            ]
         for handle, evidence in here.items():
             if not evidence:
                 continue

@@ -155,7 +155,13 @@ class Enroller:
         return hmac.digest(self._content_tag_key, FORM + content, "sha256")[:16]
 
     def _fingerprint(
-        self, record: Record, row: Sequence[Cell], keys: bytes, tokens: bytes, details: Details, sequences: Sequence[TokenSequence]
+        self,
+        record: Record,
+        row: Sequence[Cell],
+        keys: bytes,
+        tokens: bytes,
+        details: Details,
+        sequences: Sequence[TokenSequence],
     ) -> Fingerprint:
         """Seal what is kept of one record; `keys` are its handle, record key and passage key."""
         handle, record_key, passage_key = keys[:16], keys[16:32], keys[32:]

@@ -131,9 +131,7 @@ class Judge:
     def _shown(self, each: Evidence) -> Evidence:
         start, end = self._batch.characters(each.passage, each.start, each.end)
         passage = self._batch.pieces[each.passage].passage
-        return Evidence(
-            each.kinds, each.role, each.form, each.similarity, passage, start, end, each.bits, each.group
-        )
+        return Evidence(each.kinds, each.role, each.form, each.similarity, passage, start, end, each.bits, each.group)
 
     def _text(self, handle: bytes, hits: Sequence[Hit], sealed: bytes, details: Details) -> list[Evidence]:
         """Compare the record's passages with the page around rare shingles."""
@@ -155,9 +153,7 @@ class Judge:
                 )
         return found
 
-    def _best(
-        self, sequence: TokenSequence, anchors: Sequence[Hit], salt: int
-    ) -> tuple[Agreement, int, int] | None:
+    def _best(self, sequence: TokenSequence, anchors: Sequence[Hit], salt: int) -> tuple[Agreement, int, int] | None:
         """Return the best common excerpt and its span in folded units."""
         if not anchors:
             return None
@@ -245,9 +241,7 @@ class _Nearby:
         self._spans = [self._span(hit) for hit in hits]
         self._known: dict[str, tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint64]]] = {}
 
-    def agreeing(
-        self, name: str, tag: int, salt: int, evidence: Sequence[Evidence]
-    ) -> tuple[int, int, int] | None:
+    def agreeing(self, name: str, tag: int, salt: int, evidence: Sequence[Evidence]) -> tuple[int, int, int] | None:
         """Return piece and span of a value near the evidence that has the tag, or None."""
         starts, ends, tags = self._field(name)
         for each in evidence:

@@ -95,5 +95,3 @@ def _within(flags: NDArray[np.bool_], size: int) -> NDArray[np.int64]:
     total = np.zeros(len(flags) + 1, np.int64)
     np.cumsum(flags, out=total[1:])
     return total[size:] - total[:-size]
-
-

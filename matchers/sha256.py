@@ -132,7 +132,11 @@ def _prepare(
 
 @compiled
 def _authenticate(
-    inner: NDArray[np.uint32], outer: NDArray[np.uint32], many: bool, blocks: NDArray[np.uint32], out: NDArray[np.uint32]
+    inner: NDArray[np.uint32],
+    outer: NDArray[np.uint32],
+    many: bool,
+    blocks: NDArray[np.uint32],
+    out: NDArray[np.uint32],
 ) -> None:
     """Write the HMAC of padded messages (n, 16 words a block); `many`: each message has a key of its own."""
     words = np.empty((16, _LANES), np.uint32)

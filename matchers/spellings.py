@@ -1,10 +1,11 @@
 """Other spellings of a person's name: Chinese names in pinyin, English given names as they are called."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
-from nicknames import NickNamer
+if TYPE_CHECKING:
+    from nicknames import NickNamer
 
 MOST_NICKNAMES, MOST_ORIGINS = 4, 2
 
@@ -38,26 +39,10 @@ SYLLABLES = frozenset((
     "a", "ai", "an", "ang", "ao", "e", "ei", "en", "er", "o", "ou",
 ))  # fmt: skip
 """The syllables of Standard Chinese without tones (ISO 7098)."""
-_SPOKEN = re.compile(rf"(?:{'|'.join(sorted(SYLLABLES, key=len, reverse=True))}){{1,4}}")
-
-
-def spoken_names(words: Sequence[str]) -> Iterator[str]:
-    """Yield `surname|given` for what one to four Latin words may be as a Chinese name, family name first or last."""
-    if not all(_SPOKEN.fullmatch(word) for word in words):
-        return
-    whole = "".join(words)
-    if len(words) == 1:
-        cuts = [cut for cut in range(1, len(whole)) if whole[:cut] in SYLLABLES or whole[cut:] in SYLLABLES]
-        cuts = [cut for cut in cuts if _SPOKEN.fullmatch(whole[:cut]) and _SPOKEN.fullmatch(whole[cut:])]
-    else:
-        cuts = sorted({len(words[0]), len(words[0] + words[1]), len(whole) - len(words[-1])} - {len(whole)})
-    for cut in cuts:
-        yield f"{whole[:cut]}|{whole[cut:]}"
-        yield f"{whole[cut:]}|{whole[:cut]}"
 
 
 def pinyin(surname: str, given: str) -> Sequence[str]:
-    """Return a Chinese name as `surname|given`, each in joined syllables without tones, the likeliest spelling first.
+    """Return a Chinese name in joined syllables without tones, family name first, the likeliest spelling first.
 
     A ü is written v (as typed), u (as folded) and yu (as in passports since 2012).
     """
@@ -65,7 +50,7 @@ def pinyin(surname: str, given: str) -> Sequence[str]:
     made: dict[str, None] = {}
     for family in SURNAME_READINGS.get(surname) or (_spoken(surname),):
         for umlaut in ("v", "u", "yu"):
-            made[f"{family.replace('v', umlaut)}|{spoken.replace('v', umlaut)}"] = None
+            made[(family + spoken).replace("v", umlaut)] = None
     return tuple(made)
 
 
@@ -88,5 +73,7 @@ def nicknames(given: str) -> Sequence[str]:
 
 
 @cache
-def _namer() -> NickNamer:
+def _namer() -> "NickNamer":
+    from nicknames import NickNamer  # reads its table, which only enrolment needs
+
     return NickNamer()

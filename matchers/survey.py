@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from matchers import foldtables
 from matchers.canonical import Folded
 from matchers.compiled import compiled
-from matchers.conjunctions import ALONE, PARTNERS, PUBLIC
+from matchers.conjunctions import ALONE, MARK, MARKED, PARTNERS, PUBLIC
 from matchers.interface import TagFilter
 from matchers.kernel import Kernel
-from matchers.kinds import person_name
-from matchers.scanners import dates, digits, emails, masks, names, numbers
-from matchers.scanners.sink import TYPO, Sink, empty
+from matchers.kinds import age, department, licence_plate, person_name
+from matchers.scanners import addresses, dates, digits, emails, masks, names, numbers
+from matchers.scanners.sink import EXACT, TYPO, Sink, empty, put
 
 MOST_PAIRS: Final = 3_000_000
 """Conjunctions tried on one batch."""
@@ -37,9 +37,8 @@ class Shapes:
     """By letters and digits."""
     phone: NDArray[np.bool_]
     """By digits of the national number."""
-    pinyin: bool
-    public: bool
-    """Names of public figures are searched alone."""
+    fields: frozenset[str]
+    """Of `MARKED`: those of which somebody has a value."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,22 +119,27 @@ class Surveyor:
         emails.find_emails(units, classes, sinks["email"])
         numbers.find_tokens(units, classes, self._shapes.number, sinks["number"], sinks["number_tail"])
         masks.find_masks(units, classes, *(sinks[name] for name in _MASKED))
+        if "address_part" in self._shapes.fields:
+            addresses.find_address_parts(units, classes, readings[0], sinks["address_part"])
+        self._by_text(folded, sinks)
         near = np.zeros(len(folded) + 1, np.bool_)
         for name in RIGHT:
             sink = sinks[name]
             _mark(sink.start[: sink.count[0]], sink.end[: sink.count[0]], self._reach, near)
-        if self._shapes.public:
+        if PUBLIC in self._shapes.fields:
             near[:] = True
         for first, last in posts if posts is not None else ():
             near[first : min(last, first + POST_REACH)] = True
             near[max(first, last - POST_REACH) : last] = True
         self._names(folded, near[:-1], sinks)
         seen = {name: _sighted(name, sinks[name]) for name in FIELDS}
-        if self._shapes.public:
+        if PUBLIC in self._shapes.fields:
             seen[PUBLIC] = replace(seen["name"], field=PUBLIC)
         pairs, full = self._pairs(seen)
         dropped = [int(sink.count[2]) for sink in sinks.values() if sink.count[2] >= 0] + ([0] if full else [])
-        return Survey(folded, seen, pairs, ALONE | {PUBLIC} if self._shapes.public else ALONE, min(dropped, default=-1))
+        return Survey(
+            folded, seen, pairs, ALONE | {PUBLIC} if PUBLIC in self._shapes.fields else ALONE, min(dropped, default=-1)
+        )
 
     def names(self, folded: Folded, starts: NDArray[np.int32], ends: NDArray[np.int32], reach: int) -> Sighted:
         """Return the whole names within reach of the spans."""
@@ -164,13 +168,35 @@ class Surveyor:
         numbers.find_numbers(units, classes, reading, shapes.number, sinks["number"], sinks["number_tail"])
         numbers.find_resident_ids(
             units, classes, reading,
-            *(sinks[name] for name in ("resident_id", "id_tail", "id_ends", "id_mask", "birth_date")),
+            *(sinks[name] for name in ("resident_id", "id_tail", "id_mask", "birth_date")),
         )  # fmt: skip
         numbers.find_phones(
             units, classes, reading, shapes.phone,
             *(sinks[name] for name in ("phone", "phone_head", "phone_tail", "phone_mask")),
         )  # fmt: skip
         dates.find_compact_dates(reading, sinks["birth_date"])
+
+    def _by_text(self, folded: Folded, sinks: Mapping[str, Sink]) -> None:
+        """Find what few hospitals enrol: plates, and days of visit with an age or a department."""
+        wanted = self._shapes.fields & {"plate", "age_day", "department_day"}
+        if not wanted:
+            return
+        text = _one_per_unit(folded.units)
+        if "plate" in wanted:
+            for each in licence_plate.find(text):
+                _put(sinks["plate"], each.start, each.end, each.value)
+        if wanted != {"plate"}:
+            days = [
+                (int(seen.start[index]), int(seen.end[index]), seen.text(index))
+                for seen in (_sighted("birth_date", sinks["birth_date"]),)
+                for index in range(len(seen))
+            ]
+            for field, kind in (("age_day", age), ("department_day", department)):
+                for each in kind.find(text) if field in wanted and days else ():
+                    for start, end, day in days:
+                        if max(start, each.start) - min(end, each.end) <= self._reach:
+                            span = min(start, each.start), max(end, each.end)
+                            _put(sinks[field], *span, f"{each.value}|{day}")
 
     def _names(self, folded: Folded, near: NDArray[np.bool_], sinks: Mapping[str, Sink]) -> None:
         """Find names where something is near."""
@@ -179,7 +205,7 @@ class Surveyor:
         names.find_han_names(units, classes, near, surnames(), kinds.name)
         names.find_masked_han(units, classes, near, surnames(), kinds)
         words = names.read_words(units, classes, near)
-        names.find_latin_names(units, classes, words, self._shapes.pinyin, kinds)
+        names.find_latin_names(classes, words, "pinyin" in self._shapes.fields, kinds)
         names.find_masked_latin(units, classes, words, kinds)
 
     def _pairs(self, seen: Mapping[str, Sighted]) -> tuple[list[Pairs], bool]:
@@ -209,12 +235,10 @@ class Surveyor:
         return found, False
 
 
-_MASKED: Final = (
-    "phone_tail", "phone_mask", "phone_start", "id_tail", "id_ends", "id_mask", "id_start", "number_tail",
-)  # fmt: skip
+_MASKED: Final = ("phone_tail", "phone_mask", "phone_head", "id_tail", "id_mask", "id_start", "number_tail")
 
 
-_CUT: Final = ("phone_start", "phone_tail", "id_start", "id_tail", "number_tail")
+_CUT: Final = ("phone_tail", "id_tail", "number_tail")
 
 
 def _sighted(name: str, sink: Sink) -> Sighted:
@@ -224,6 +248,18 @@ def _sighted(name: str, sink: Sink) -> Sighted:
         name, sink.start[:count], sink.end[:count], sink.form[:count], sink.offset[:count], sink.length[:count],
         sink.values[:filled],
     )  # fmt: skip
+
+
+def _put(sink: Sink, start: int, end: int, value: str) -> None:
+    """Note a value found in text."""
+    units = np.frombuffer(value.encode("utf-16-le", "surrogatepass"), np.uint16)
+    put(sink, start, end, EXACT, units, 0, len(units))
+
+
+def _one_per_unit(units: NDArray[np.uint16]) -> str:
+    """Return the units as a string of the same length; halves of pairs become U+FFFD, which no kind contains."""
+    surrogate = (units & 0xF800) == 0xD800
+    return np.where(surrogate, np.uint16(0xFFFD), units).tobytes().decode("utf-16-le")
 
 
 @compiled
@@ -243,9 +279,7 @@ def _mark(starts: NDArray[np.int32], ends: NDArray[np.int32], reach: int, near: 
 
 
 @compiled
-def _spread(
-    low: NDArray[np.int64], high: NDArray[np.int64], total: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def _spread(low: NDArray[np.int64], high: NDArray[np.int64], total: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return for ranges low:high of the left side each pair of left and right."""
     one = np.empty(total, np.int32)
     other = np.empty(total, np.int32)
@@ -273,8 +307,10 @@ def surnames() -> names.Surnames:
 def shapes(kernel: Kernel, tag_filter: TagFilter) -> Shapes:
     """Return which shapes are enrolled, as the marks in the filter tell."""
     number = [(letters, size) for letters in range(numbers.MOST_LETTERS + 1) for size in range(numbers.MOST_DIGITS + 1)]
-    marks = [PUBLIC, "pinyin", *(f"phone:{size}" for size in range(15)), *(f"number:{one}:{other}" for one, other in number)]
+    fields = sorted(MARKED)
+    marks = [*(f"number:{one}:{other}" for one, other in number), *(f"phone:{size}" for size in range(15)), *fields]
     there = np.zeros(len(marks), np.bool_)
-    there[tag_filter.survivors(kernel.tags_of("shape", marks))] = True
-    table = there[17:].reshape(numbers.MOST_LETTERS + 1, numbers.MOST_DIGITS + 1)
-    return Shapes(table, there[2:17], bool(there[1]), bool(there[0]))
+    there[tag_filter.survivors(kernel.tags_of(MARK, marks))] = True
+    table, phone = there[: len(number)], there[len(number) : len(number) + 15]
+    seen = frozenset(name for name, found in zip(fields, there[-len(fields) :].tolist(), strict=True) if found)
+    return Shapes(table.reshape(numbers.MOST_LETTERS + 1, numbers.MOST_DIGITS + 1), phone, seen)

@@ -15,7 +15,6 @@ ROLE = "supporting"
 GRAMS: tuple[Grams, ...] = ()
 
 OLDEST = 119
-_STATED = re.compile(r"(\d{1,3})(?:\.0+)?[ ]?(周岁|岁|y|yrs?|years?(?: old)?|个?月龄?|months?|天|日龄?|days?)?")
 _WRITTEN = re.compile(
     r"(?<![\d.])(\d{1,3})[ \t]{0,2}(?:周岁|岁|歲|[ -]?years?[ -]?olds?|[ -]?yrs?[ -]?old|[ -]?y/?o(?![a-z]))"
     r"|(?<![a-z])(?:aged?|年龄)[ \t]{0,2}[:=\"]{0,2}[ \t]{0,2}(\d{1,3})(?!\d)"

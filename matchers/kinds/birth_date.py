@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import date
 
 from matchers.cells import canonical
-from matchers.digits import runs
 from matchers.kinds.kind import Found, Grams, Term
 
 CODE = 6
@@ -91,22 +90,6 @@ def _readings(text: str) -> list[str]:
 def terms(canonical: str) -> tuple[Term, ...]:
     """Return the date; it is only searched in conjunctions."""
     return (Term("birth_date", canonical, 14.0),)
-
-
-def candidates(text: str, ocr: bool) -> Iterator[Found]:
-    """Yield dates as written, and eight digits that are a date at the border of a group or inside an ID number."""
-    yield from _written(text)
-    for run in runs(text, 8):
-        for first, start in enumerate(run.groups[:-1]):
-            for end in run.groups[first + 1 : first + 6]:
-                if end - start > 20:
-                    break
-                if end - start != 8 and not 14 <= end - start <= 20:
-                    continue
-                for match in _COMPACT.finditer(run.digits, start, end):
-                    at = match.start(1)
-                    if at + 8 <= end and _valid(match.group(1)):
-                        yield Found("birth_date", match.group(1), *run.span(at, at + 8))
 
 
 def _written(text: str) -> Iterator[Found]:

@@ -5,10 +5,8 @@ Han characters without anything between them. Rarity: the operator says that the
 phrase names nobody, so it is at most *suspicious*, never a leak.
 """
 
-from collections.abc import Iterator
-
 from matchers.cells import canonical
-from matchers.kinds.kind import Found, Grams, Term, compact
+from matchers.kinds.kind import Grams, Term, compact
 
 CODE = 21
 ROLE = "primary"
@@ -37,12 +35,3 @@ def canonicalise(value: str) -> str:
 def terms(canonical: str) -> tuple[Term, ...]:
     """Return the phrase, and its beginning, by which a page finds where one may stand."""
     return (Term("keyword", canonical, 30.0), Term("keyword_head", canonical[:SHORTEST], 0.0))
-
-
-def find(text: str) -> Iterator[Found]:
-    """Yield every run of compact characters that may be a phrase: to check by, far too many to search by."""
-    places = [place for place, character in enumerate(text) if character.isalnum()]
-    kept = "".join(text[place] for place in places)
-    for start in range(len(kept) - SHORTEST + 1):
-        for end in range(start + SHORTEST, min(start + LONGEST, len(kept)) + 1):
-            yield Found("keyword", kept[start:end], places[start], places[end - 1] + 1)

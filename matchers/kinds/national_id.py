@@ -5,12 +5,11 @@ Canonical is that of the kind whose number it is. Rarity: as the kind says; a pl
 """
 
 import re
-from collections.abc import Iterator
 from types import ModuleType
 
 from matchers.cells import canonical
 from matchers.kinds import hk_id, macao_id, mrn, resident_id, taiwan_id, uk_nhs, us_ssn
-from matchers.kinds.kind import Found, Grams, Term, compact, number_terms
+from matchers.kinds.kind import Grams, Term, compact, number_terms
 
 CODE = 5
 ROLE = "primary"
@@ -79,8 +78,3 @@ def _resident(kept: str) -> bool:
         return kept.isdigit() and resident_id.canonicalise(kept) != kept
     except ValueError:
         return False
-
-
-def candidates(text: str, ocr: bool) -> Iterator[Found]:
-    """Yield nothing of its own: numbers are looked for by their kinds."""
-    yield from ()

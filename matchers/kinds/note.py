@@ -6,10 +6,9 @@ is then weighed by comparing sequences of hashed tokens. A phrase that three rec
 """
 
 import re
-from collections.abc import Iterator
 
 from matchers.cells import canonical
-from matchers.kinds.kind import Found, Grams, Term
+from matchers.kinds.kind import Grams, Term
 
 CODE = 9
 ROLE = "primary"
@@ -39,8 +38,3 @@ def canonicalise(value: str) -> str:
 def terms(canonical: str) -> tuple[Term, ...]:
     """Return nothing: notes are looked for by excerpts."""
     return ()
-
-
-def candidates(text: str, ocr: bool) -> Iterator[Found]:
-    """Yield nothing: notes are looked for by excerpts."""
-    yield from ()

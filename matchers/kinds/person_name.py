@@ -9,13 +9,11 @@ name it stands for, since it may stand for others.
 """
 
 import re
-from collections.abc import Iterator
-from itertools import pairwise
 from math import log2
 
 from matchers.cells import canonical
-from matchers.kinds.kind import Found, Grams, Term
-from matchers.spellings import nicknames, pinyin, spoken_names
+from matchers.kinds.kind import Grams, Term
+from matchers.spellings import nicknames, pinyin
 
 CODE = 7
 ROLE = "supporting"
@@ -44,15 +42,6 @@ COMPOUND = frozenset((
 
 _RANK = {surname: rank for rank, surname in reversed(list(enumerate(SURNAMES, 1)))}
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
-_AFTER_SURNAME = re.compile(
-    rf"(?=((?:{'|'.join(sorted(COMPOUND))})(?:[ ·]?[{_HAN}]){{1,2}}"
-    rf"|[{''.join(sorted(_RANK))}](?:[ \t·]{{0,2}}[{_HAN}]){{1,3}}))"
-)
-_CELL = re.compile(rf"(?<![{_HAN}])[{_HAN}](?:[ ·]?[{_HAN}]){{1,3}}(?![{_HAN}])")
-_MASKED = re.compile(rf"(?=((?!某)[{_HAN}])((?!某)[{_HAN}])??(?:[*〇x_?]{{1,6}}|某{{1,2}})((?!某)[{_HAN}])?)")
-_WORD = re.compile(r"[a-z\u00df-\u024f\u0370-\u03ff\u0400-\u04ff']+(?:-[a-z]+)*")
-_MASKED_WORD = re.compile(r"(?<![a-z])([a-z])[a-z]?[*#]{1,12}([a-z]?)(?![a-z])")
-_NOT_GIVEN = "女士小姐先生同学老师患者医生"
 _SYLLABLE = 5
 """Letters of a Korean or Vietnamese syllable, at most (six are rare)."""
 MOST_ALIASES = 6
@@ -181,6 +170,7 @@ def _han_terms(canonical: str) -> tuple[Term, ...]:
         Term("name", canonical, min(17.0, family + 7.0 * size)),
         Term("name_mask", surname + "|" + canonical[-1], min(15.0, family + 7.0)),
         Term("surname", surname, family),
+        Term("given", given, 7.0 * size),
     ]
     spoken = min(14.0, max(2.0, family - 0.7) + 5.0 * size)
     made += [Term("pinyin", each, spoken, place > 0) for place, each in enumerate(pinyin(surname, given))]
@@ -226,28 +216,6 @@ def _other_pairs(words: list[str], first: str, last: str) -> list[tuple[str, flo
     return list(pairs.items())[:MOST_ALIASES]
 
 
-def candidates(text: str, ocr: bool) -> Iterator[Found]:
-    """Yield Han names after a surname or alone in a cell, pairs of neighbouring words, and masked names."""
-    yield from _han(text)
-    yield from _latin(text)
-    yield from _masked(text)
-
-
-def find(text: str) -> Iterator[Found]:
-    """Yield what may be Chinese names in pinyin, and family names with an initial, in folded text."""
-    words = [(re.sub("['-]", "", match.group()), *match.span()) for match in _WORD.finditer(text)]
-    for first, (_, start, _) in enumerate(words):
-        for last in range(first, min(first + 4, len(words))):
-            if last > first and words[last][1] - words[last - 1][2] > 2:
-                break
-            for value in spoken_names([word for word, _, _ in words[first : last + 1]]):
-                yield Found("pinyin", value, start, words[last][2])
-    for (one, start, border), (other, begin, end) in pairwise(words):
-        if begin - border <= 3 and (len(one) == 1) != (len(other) == 1):
-            initial, family = (one, other) if len(one) == 1 else (other, one)
-            yield Found("initial", f"{initial}|{family}", start, end)
-
-
 def is_han(canonical: str) -> bool:
     """Return whether a canonical name is Chinese."""
     return canonical[0] >= "\u3400"
@@ -261,47 +229,3 @@ def _surname(name: str) -> str:
 def _pair(one: str, other: str) -> str:
     """Return two words in a fixed order, so that family and given name may stand either way."""
     return " ".join(sorted((one, other)))
-
-
-def _han(text: str) -> Iterator[Found]:
-    for match in _AFTER_SURNAME.finditer(text):
-        start = match.start(1)
-        taken = ""
-        for index in range(start, match.end(1)):
-            if text[index] >= "\u3400":
-                taken += text[index]
-                if len(taken) >= 2:
-                    yield Found("name", taken, start, index + 1)
-    for match in _CELL.finditer(text):
-        yield Found("name", re.sub(r"[ ·]", "", match.group()), *match.span())
-
-
-def _latin(text: str) -> Iterator[Found]:
-    words = [(re.sub("['-]", "", match.group()), *match.span()) for match in _WORD.finditer(text)]
-    for index, (word, start, _) in enumerate(words):
-        if len(word) < 2:
-            continue
-        for other, begin, end in words[index + 1 : index + 4]:
-            if begin - start > 40:
-                break
-            if len(other) >= 2:
-                yield Found("name", _pair(word, other), start, end)
-
-
-def _masked(text: str) -> Iterator[Found]:
-    for match in _MASKED.finditer(text):
-        first, second, last = match.groups()
-        end = match.end(3) if last else match.end(1) + len(second or "") + 1
-        surnames = [first + second] if second and first + second in COMPOUND else [] if second else [first]
-        for surname in surnames:
-            yield Found("surname", surname, match.start(1), end, "masked")
-            if last and last not in _NOT_GIVEN:
-                yield Found("name_mask", f"{surname}|{last}", match.start(1), end, "masked")
-    words = list(_MASKED_WORD.finditer(text))
-    for left, right in pairwise(words):
-        if right.start() - left.end() <= 3:
-            span = (left.start(), right.end())
-            yield Found("surname", " ".join(sorted((left.group(1), right.group(1)))), *span, "masked")
-            if left.group(2) and right.group(2):
-                pair = sorted((left.group(1) + left.group(2), right.group(1) + right.group(2)))
-                yield Found("name_mask", " ".join(pair), *span, "masked")

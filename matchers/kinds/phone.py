@@ -7,24 +7,17 @@ without its area code: that is how neighbours write it, and other cities have th
 """
 
 import re
-from collections.abc import Iterator
 
 import phonenumbers
 
 from matchers.cells import canonical
-from matchers.digits import Run, runs
-from matchers.kinds.kind import Found, Grams, Term
+from matchers.kinds.kind import Grams, Term
 
 CODE = 2
 ROLE = "primary"
 GRAMS: tuple[Grams, ...] = ()
 
 _MOBILE = re.compile(r"1[3-9]\d{9}")
-_HIDDEN = r"[*#〇x]"
-_MASKED = re.compile(
-    rf"(?:(?<!\d)(\d{{2,7}})[ \-]{{0,2}})?(?<!{_HIDDEN}){_HIDDEN}{{2,12}}"
-    rf"(?:[ \-]{{1,2}}{_HIDDEN}{{1,8}}){{0,3}}[ \-]{{0,2}}(\d{{4}})(?![\da-z])"
-)
 _EXTENSION = re.compile(r"(?:ext|extn|转|分机|#|x)\D{0,3}\d{1,6}\D*$|(?<=\d{7})-\d{1,4}$")
 _WHOSE = re.compile(r"\([^()\d+]*\)|(?!转|分机)[\u4e00-\u9fff]+(?<!转)(?<!分机)[:]?")
 _TWO_MOBILES = re.compile(r"(?<=1[3-9]\d{9})[ \t]+(?=1[3-9]\d{9}(?!\d))")
@@ -106,57 +99,8 @@ def terms(canonical: str) -> tuple[Term, ...]:
     tail = Term("phone_tail", canonical[-4:], 13.0)
     if len(canonical) < 8:
         return whole, tail
-    ends = Term("phone_mask", canonical[:3] + canonical[-4:], 16.5)
+    ends = Term("phone_mask", canonical[:3] + canonical[-4:], 18.0)
     return whole, tail, ends, Term("phone_head", canonical[:-4], min(15.0, 2.5 * (len(canonical) - 4)))
-
-
-def candidates(text: str, ocr: bool) -> Iterator[Found]:
-    """Yield numbers that begin and end at a border of a group of digits, and what masks leave."""
-    for run in runs(text, 6):
-        yield from _numbers(run, ocr)
-    for match in _MASKED.finditer(text):
-        head, tail = match.group(1) or "", match.group(2)
-        yield Found("phone_tail", tail, *match.span(), "masked")
-        if len(head) >= 3:
-            yield Found("phone_mask", head[:3] + tail, *match.span(), "masked")
-
-
-def _numbers(run: Run, ocr: bool) -> Iterator[Found]:
-    """Yield the numbers of one run."""
-    groups = run.groups
-    for first, start in enumerate(groups[:-1]):
-        for end in groups[first + 1 : first + 8]:
-            size = end - start
-            if size > 17:
-                break
-            if size < 6:
-                continue
-            digits = run.digits[start:end].rstrip("x")
-            span = run.span(start, end)
-            for national in _national(digits, run.plus and start == 0):
-                yield Found("phone", national, *span)
-            if 7 <= size <= 15:
-                yield Found("phone_tail", digits[-4:], *span, "typo")
-            if 10 <= size <= 14:
-                yield Found("phone_head", digits[: 7 if digits[0] == "1" else -4], *span, "typo")
-    if ocr or len(run.groups) == 2:
-        for match in re.finditer(rf"(?=({_MOBILE.pattern}))", run.digits[:400] if ocr else ""):
-            yield Found("phone", match.group(1), *run.span(match.start(1), match.end(1)))
-
-
-def _national(digits: str, plus: bool) -> Iterator[str]:
-    """Yield the national numbers that digits as written may stand for."""
-    if not digits:
-        return
-    bare = digits.lstrip("0")
-    international = plus or digits.startswith("00")
-    if 6 <= len(bare) <= 11:
-        yield bare
-    if international or bare.startswith("86"):
-        for code in (1, 2, 3):
-            rest = bare[code:].lstrip("0")
-            if 6 <= len(rest) <= 12 and (international or code == 2):
-                yield rest
 
 
 def _sized(digits: str) -> str:

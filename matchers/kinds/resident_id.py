@@ -7,13 +7,11 @@ A number with a wrong check character in the enrolment file is enrolled as it st
 """
 
 import re
-from collections.abc import Iterator
 
 from stdnum.cn import ric
 
 from matchers.cells import canonical
-from matchers.digits import Run, runs
-from matchers.kinds.kind import Found, Grams, Term, number_terms
+from matchers.kinds.kind import Grams, Term, number_terms
 
 CODE = 1
 ROLE = "primary"
@@ -23,8 +21,6 @@ _DATE = r"(?:18|19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 _SHORT_DATE = r"\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 _WHOLE = re.compile(rf"\d{{6}}{_DATE}\d{{3}}[\dx]")
 _OLD = re.compile(rf"\d{{6}}{_SHORT_DATE}\d{{3}}")
-_ANYWHERE = re.compile(rf"(?=(\d{{6}}{_DATE}\d{{3}}))")
-_MASKED = re.compile(r"(?<!\d)(\d{1,14})[ ]?[*#〇x•]{2,20}[ ]?(\d{0,3}[\dx])?(?![\da-z])")
 _LOST = "?"
 """Stands in the canonical form for a check character that the file left out."""
 
@@ -84,43 +80,8 @@ def terms(canonical: str) -> tuple[Term, ...]:
     last = canonical[14:18] if len(canonical) == 18 else canonical[14:] + check_character(canonical)
     return (
         Term("resident_id", canonical[:17], 30.0),
-        Term("id_ends", canonical[:6] + last, 22.0),
-        Term("id_mask", canonical[:3] + last, 18.0),
-        Term("id_tail", last, 12.0),
+        Term("id_start", canonical[:14], 24.0),
+        Term("id_mask", canonical[:3] + last, 19.0),
+        Term("id_tail", last, 13.0),
         Term("birth_date", canonical[6:14], 14.0),
     )
-
-
-def candidates(text: str, ocr: bool) -> Iterator[Found]:
-    """Yield whole numbers anywhere in a run of digits, and the ends of masked or damaged ones."""
-    for run in runs(text, 14):
-        for match in _ANYWHERE.finditer(run.digits):
-            start = match.start(1)
-            end = min(start + 18, len(run.digits))
-            slip = len(run.digits) > start + 17 and run.digits[start + 17] != check_character(match.group(1))
-            yield Found("resident_id", match.group(1), *run.span(start, end), "typo" if slip else "exact")
-        yield from _parts(run)
-    for match in _MASKED.finditer(text):
-        head, tail = match.group(1), match.group(2) or ""
-        if len(tail) == 4:
-            yield Found("id_tail", tail, *match.span(), "masked")
-            if len(head) >= 6:
-                yield Found("id_ends", head[:6] + tail, *match.span(), "masked")
-            if len(head) >= 3:
-                yield Found("id_mask", head[:3] + tail, *match.span(), "masked")
-
-
-def _parts(run: Run) -> Iterator[Found]:
-    """Yield what a number with a slip in it still shows: both ends, and the old form of 15 digits."""
-    digits, groups = run.digits, run.groups
-    for first, start in enumerate(groups[:-1]):
-        for end in groups[first + 1 : first + 8]:
-            size = end - start
-            if size > 20:
-                break
-            if size == 15 and _OLD.fullmatch(digits[start:end]):
-                long = digits[start : start + 6] + "19" + digits[start + 6 : end]
-                yield Found("resident_id", long, *run.span(start, end))
-            if 16 <= size <= 20:
-                yield Found("id_ends", digits[start : start + 6] + digits[end - 4 : end], *run.span(start, end), "typo")
-                yield Found("id_tail", digits[end - 4 : end], *run.span(start, end), "typo")

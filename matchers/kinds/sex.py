@@ -3,11 +3,8 @@
 Canonical is f, m or x. Rarity: one bit. Only ever supports; by itself and in conjunctions it says nothing.
 """
 
-import re
-from collections.abc import Iterator
-
 from matchers.cells import canonical
-from matchers.kinds.kind import Found, Grams, Term, compact
+from matchers.kinds.kind import Grams, Term, compact
 
 CODE = 19
 ROLE = "supporting"
@@ -20,13 +17,6 @@ _WORDS = {
 }
 _READ = {word: sex for sex, words in _WORDS.items() for word in words}
 _UNKNOWN = frozenset(("", "0", "u", "unknown", "unk", "未知", "不详", "未说明", "na"))
-_WRITTEN = re.compile(
-    r"(?<![a-z])(?:(?:sex|gender)[ \t]{0,2}[:=\"]{0,2}[ \t]{0,2}(?P<letter>[fm])(?![a-z])"
-    r"|(?P<f>female|woman|girl|mrs|ms|miss)(?![a-z])|(?P<m>male|man|boy|mr)(?![a-z]))"
-    r"|(?P<女>女)|(?P<男>男)"
-)
-_GROUPS = {"f": "f", "m": "m", "女": "f", "男": "m"}
-
 SHOULD_MATCH = (("女", "患者女，45岁"), ("Male", "a 45-year-old man"), ("F", "Sex: F"))
 SHOULD_NOT = (("男", "患者女，45岁"), ("Male", "a female patient"))
 
@@ -44,9 +34,3 @@ def canonicalise(value: str) -> str:
 def terms(canonical: str) -> tuple[Term, ...]:
     """Return the sex."""
     return (Term("sex", canonical, 1.0),)
-
-
-def find(text: str) -> Iterator[Found]:
-    """Yield statements of a sex in folded text."""
-    for match in _WRITTEN.finditer(text):
-        yield Found("sex", match.group("letter") or _GROUPS[str(match.lastgroup)], *match.span())

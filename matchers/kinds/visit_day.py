@@ -5,11 +5,10 @@ likelier than others: 6 bits. With a name alone that is too little; with an age 
 """
 
 import re
-from collections.abc import Iterator
 
 from matchers.cells import canonical
 from matchers.kinds import birth_date
-from matchers.kinds.kind import Found, Grams, Term
+from matchers.kinds.kind import Grams, Term
 
 CODE = 20
 ROLE = "supporting"
@@ -38,9 +37,3 @@ def canonicalise(value: str) -> str:
 def terms(canonical: str) -> tuple[Term, ...]:
     """Return the day; it is only searched in conjunctions."""
     return (Term("visit_day", canonical, 6.0),)
-
-
-def find(text: str) -> Iterator[Found]:
-    """Yield the dates in folded text."""
-    for each in birth_date.candidates(text, False):
-        yield each._replace(field="visit_day")

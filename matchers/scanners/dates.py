@@ -24,7 +24,9 @@ _MONTHS: Final = np.array(
     )], np.uint16,
 )  # fmt: skip
 _NUMERALS: Final = np.full(0x10000, 255, np.uint8)
-for _value, _characters in enumerate(("〇零", "一壹", "二贰两", "三叁", "四肆", "五伍", "六陆", "七柒", "八捌", "九玖")):
+for _value, _characters in enumerate(
+    ("〇零", "一壹", "二贰两", "三叁", "四肆", "五伍", "六陆", "七柒", "八捌", "九玖")
+):
     for _character in _characters:
         _NUMERALS[ord(_character)] = _value
 _NUMERALS[ord("元")] = 1
@@ -114,8 +116,10 @@ def _read(units: NDArray[np.uint16], classes: NDArray[np.uint8], parts: Parts) -
                 count += 1
         elif kind & HAN and (_NUMERALS[units[place]] != 255 or units[place] in (_TEN, _TWENTY, _THIRTY)):
             first = place
-            while place < size and classes[place] & HAN and (
-                _NUMERALS[units[place]] != 255 or units[place] in (_TEN, _TWENTY, _THIRTY)
+            while (
+                place < size
+                and classes[place] & HAN
+                and (_NUMERALS[units[place]] != 255 or units[place] in (_TEN, _TWENTY, _THIRTY))
             ):
                 place += 1
             mark = units[place] if place < size else 0

@@ -31,7 +31,7 @@ def hides(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> 
 @compiled
 def find_masks(
     units: NDArray[np.uint16], classes: NDArray[np.uint8],
-    phone_tail: Sink, phone_mask: Sink, phone_start: Sink, id_tail: Sink, id_ends: Sink, id_mask: Sink, id_start: Sink,
+    phone_tail: Sink, phone_mask: Sink, phone_head: Sink, id_tail: Sink, id_mask: Sink, id_start: Sink,
     number_tail: Sink,
 ) -> None:  # fmt: skip
     """Find what is left of masked numbers: digits before the hidden ones, and digits behind them."""
@@ -79,7 +79,7 @@ def find_masks(
             start = first if head else place
             _note(
                 work, head, tail if closed else head, hidden, start, end,
-                phone_tail, phone_mask, phone_start, id_tail, id_ends, id_mask, id_start, number_tail,
+                phone_tail, phone_mask, phone_head, id_tail, id_mask, id_start, number_tail,
             )  # fmt: skip
         place = max(last, place + 1)
 
@@ -106,7 +106,7 @@ def _first_digit(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: i
 @compiled
 def _note(
     work: NDArray[np.uint16], head: int, stop: int, hidden: int, start: int, end: int,
-    phone_tail: Sink, phone_mask: Sink, phone_start: Sink, id_tail: Sink, id_ends: Sink, id_mask: Sink, id_start: Sink,
+    phone_tail: Sink, phone_mask: Sink, phone_head: Sink, id_tail: Sink, id_mask: Sink, id_start: Sink,
     number_tail: Sink,
 ) -> None:  # fmt: skip
     tail = stop - head
@@ -117,11 +117,9 @@ def _note(
         if head >= 3:
             put_two(phone_mask, start, end, MASKED, work, 0, 3, work, stop - 4, stop)
             put_two(id_mask, start, end, MASKED, work, 0, 3, work, stop - 4, stop)
-        if head >= 6:
-            put_two(id_ends, start, end, MASKED, work, 0, 6, work, stop - 4, stop)
     if tail >= 5:
         put(number_tail, start, end, MASKED, work, stop - 5, stop)
-    if head >= 3 and tail < 4 and whole <= 13:
-        put(phone_start, start, end, MASKED, work, 0, min(head, 7) if head >= 7 else 3)
-    if head >= 6 and whole >= 14:
-        put(id_start, start, end, MASKED, work, 0, 14 if head >= 14 else 6)
+    if head >= 7 and tail < 4 and whole <= 13:
+        put(phone_head, start, end, MASKED, work, 0, 7)
+    if head >= 14 and whole >= 16:
+        put(id_start, start, end, MASKED, work, 0, 14)

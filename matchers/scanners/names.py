@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from matchers.canonical import HAN, LATIN, LETTER, LINEBREAK, MASK
 from matchers.compiled import compiled
 from matchers.scanners.sink import EXACT, LONGEST, MASKED, Sink, put
+from matchers.spellings import SYLLABLES
 
 LONGEST_WORD: Final = 24
 FARTHEST: Final = 3
@@ -19,16 +20,12 @@ FARTHEST: Final = 3
 MOST_SPAN: Final = 48
 """Units of a name with what stands between its words."""
 _SPACE, _TAB, _MIDDOT, _DASH, _QUOTE, _DOT, _COMMA = 0x20, 0x09, 0xB7, 0x2D, 0x27, 0x2E, 0x2C
+_BAR: Final = 0x7C
 _SOMEBODY: Final = 0x67D0
 _X, _LINE = 0x78, 0x5F
 _NOT_GIVEN: Final = np.array(sorted(map(ord, "女士小姐先生同学老师患者医生男")), np.uint16)
 
 
-_INITIALS: Final = ("", *"bpmfdtnlgkhjqxrzcsyw", "zh", "ch", "sh")
-_FINALS: Final = (
-    "a o e ai ei ao ou an en ang eng ong er i ia ie iao iu ian in iang ing iong "
-    "u ua uo uai ui uan un uang ue v ve"
-).split()  # fmt: skip
 _LONGEST_SYLLABLE: Final = 6
 
 
@@ -40,10 +37,8 @@ def _packed(syllable: str) -> int:
     return number
 
 
-_SYLLABLES: Final = np.array(
-    sorted({_packed(initial + final) for initial in _INITIALS for final in _FINALS}), np.int64
-)  # fmt: skip
-"""Syllables of standard Chinese in pinyin without tones, and some that only could be."""
+_SYLLABLES: Final = np.array(sorted(map(_packed, SYLLABLES)), np.int64)
+"""The syllables of pinyin as numbers."""
 
 
 class Surnames(NamedTuple):
@@ -119,112 +114,134 @@ def find_han_names(
                 two = _is_compound(surnames, work[0], work[1])
             if (single and count <= 4) or (two and count >= 3) or (count == 2 and (single or two)):
                 put(name, start, last + 1, EXACT, work, 0, count)
-        if (
-            alone
-            and not single
-            and not two
-            and count >= 2
-            and (last + 1 >= len(units) or not classes[last + 1] & HAN)
-        ):
+        if alone and not single and not two and count >= 2 and (last + 1 >= len(units) or not classes[last + 1] & HAN):
             put(name, start, last + 1, EXACT, work, 0, count)
 
 
 class Words(NamedTuple):
-    """Latin words in the order in which they stand."""
+    """Latin words in the order in which they stand; a dash or an apostrophe within one is left out of its letters."""
 
     start: NDArray[np.int32]
     end: NDArray[np.int32]
+    offset: NDArray[np.int32]
+    """Where in `letters` the word begins; one more at the end."""
+    letters: NDArray[np.uint16]
 
 
 def read_words(units: NDArray[np.uint16], classes: NDArray[np.uint8], near: NDArray[np.bool_]) -> Words:
-    """Return the words of letters (dashes and apostrophes end one) near something."""
-    letters = ((classes & (LATIN | LETTER)) != 0) & near
-    change = np.diff(letters.astype(np.int8), prepend=0, append=0)
-    return Words(
-        np.flatnonzero(change == 1).astype(np.int32), np.flatnonzero(change == -1).astype(np.int32)
+    """Return the words near something."""
+    room = len(units) // 2 + 2
+    words = Words(
+        np.empty(room, np.int32),
+        np.empty(room, np.int32),
+        np.empty(room + 1, np.int32),
+        np.empty(len(units), np.uint16),
     )
+    count = _read_words(units, classes, near, words)
+    return Words(words.start[:count], words.end[:count], words.offset[: count + 1], words.letters)
 
 
 @compiled
-def _joins(units: NDArray[np.uint16], classes: NDArray[np.uint8], first: int, last: int) -> int:
-    """Return how two words hang together: 2 by nothing but a dash or an apostrophe, 1 by blanks and signs, 0 not."""
-    if last - first == 1 and units[first] in (_DASH, _QUOTE):
-        return 2
+def _read_words(units: NDArray[np.uint16], classes: NDArray[np.uint8], near: NDArray[np.bool_], words: Words) -> int:
+    count = 0
+    filled = 0
+    place = 0
+    size = len(units)
+    while place < size:
+        if not near[place] or not classes[place] & (LATIN | LETTER):
+            place += 1
+            continue
+        words.start[count] = place
+        words.offset[count] = filled
+        while place < size:
+            if classes[place] & (LATIN | LETTER):
+                words.letters[filled] = units[place]
+                filled += 1
+            elif not (units[place] in (_DASH, _QUOTE) and place + 1 < size and classes[place + 1] & (LATIN | LETTER)):
+                break
+            place += 1
+        words.end[count] = place
+        count += 1
+    words.offset[count] = filled
+    return count
+
+
+@compiled
+def _joins(classes: NDArray[np.uint8], first: int, last: int) -> bool:
+    """Tell whether two words may belong to one name: blanks and signs between them, and not many."""
     if last - first > 12:
-        return 0
+        return False
     for place in range(first, last):
         if classes[place] == 0 or classes[place] & (HAN | MASK):
-            return 0
-    return 1
+            return False
+    return True
 
 
 @compiled
-def _is_less(units: NDArray[np.uint16], a: int, a_end: int, b: int, b_end: int) -> bool:
+def _is_less(letters: NDArray[np.uint16], a: int, a_end: int, b: int, b_end: int) -> bool:
     """Tell whether one word sorts before another."""
     for index in range(min(a_end - a, b_end - b)):
-        if units[a + index] != units[b + index]:
-            return bool(units[a + index] < units[b + index])
+        if letters[a + index] != letters[b + index]:
+            return bool(letters[a + index] < letters[b + index])
     return a_end - a < b_end - b
 
 
 @compiled
-def find_latin_names(
-    units: NDArray[np.uint16], classes: NDArray[np.uint8], words: Words, with_pinyin: bool, sinks: NameSinks
-) -> None:
+def find_latin_names(classes: NDArray[np.uint8], words: Words, with_pinyin: bool, sinks: NameSinks) -> None:
     """Find pairs of words in either order, a word with an initial, and words that together may be pinyin."""
     work = np.empty(LONGEST, np.uint16)
     count = len(words.start)
     for first in range(count):
-        a, a_end = words.start[first], words.end[first]
-        if a_end - a > LONGEST_WORD:
+        size = words.offset[first + 1] - words.offset[first]
+        if size > LONGEST_WORD:
             continue
         if with_pinyin:
-            _pinyin(units, classes, words, first, work, sinks.pinyin)
+            _pinyin(classes, words, first, work, sinks.pinyin)
+        start = words.start[first]
         for second in range(first + 1, min(count, first + 1 + FARTHEST)):
-            b, b_end = words.start[second], words.end[second]
-            if b_end - a > MOST_SPAN or not _joins(units, classes, words.end[second - 1], b):
+            end = words.end[second]
+            if end - start > MOST_SPAN or not _joins(classes, words.end[second - 1], words.start[second]):
                 break
-            if b_end - b > LONGEST_WORD:
+            other = words.offset[second + 1] - words.offset[second]
+            if other > LONGEST_WORD:
                 continue
-            if a_end - a >= 2 and b_end - b >= 2:
-                _pair(units, a, a_end, b, b_end, work, sinks.name)
-            elif a_end - a == 1 and b_end - b >= 2:
-                _initial(units, a, b, b_end, a, b_end, EXACT, work, sinks.initial)
-            elif b_end - b == 1 and a_end - a >= 2:
-                _initial(units, b, a, a_end, a, b_end, EXACT, work, sinks.initial)
+            if size >= 2 and other >= 2:
+                _pair(words, first, second, start, end, work, sinks.name)
+            elif size == 1 and other >= 2:
+                _initial(words, first, second, start, end, EXACT, work, sinks.initial)
+            elif other == 1 and size >= 2:
+                _initial(words, second, first, start, end, EXACT, work, sinks.initial)
 
 
 @compiled
-def _pair(
-    units: NDArray[np.uint16], a: int, a_end: int, b: int, b_end: int, work: NDArray[np.uint16], name: Sink
-) -> None:
+def _copy(words: Words, word: int, work: NDArray[np.uint16], filled: int) -> int:
+    """Write the letters of a word; return how much is filled then."""
+    for place in range(words.offset[word], words.offset[word + 1]):
+        work[filled] = words.letters[place]
+        filled += 1
+    return filled
+
+
+@compiled
+def _pair(words: Words, one: int, other: int, start: int, end: int, work: NDArray[np.uint16], name: Sink) -> None:
     """Note two words in alphabetical order."""
-    first, last, second, stop = a, a_end, b, b_end
-    if _is_less(units, b, b_end, a, a_end):
-        first, last, second, stop = b, b_end, a, a_end
-    filled = 0
-    for place in range(first, last):
-        work[filled] = units[place]
-        filled += 1
+    offset = words.offset
+    if _is_less(words.letters, offset[other], offset[other + 1], offset[one], offset[one + 1]):
+        one, other = other, one
+    filled = _copy(words, one, work, 0)
     work[filled] = _SPACE
-    filled += 1
-    for place in range(second, stop):
-        work[filled] = units[place]
-        filled += 1
-    put(name, a, b_end, EXACT, work, 0, filled)
+    filled = _copy(words, other, work, filled + 1)
+    put(name, start, end, EXACT, work, 0, filled)
 
 
 @compiled
 def _initial(
-    units: NDArray[np.uint16], letter: int, word: int, word_end: int, start: int, end: int, form: int,
-    work: NDArray[np.uint16], initial: Sink,
-) -> None:  # fmt: skip
+    words: Words, letter: int, word: int, start: int, end: int, form: int, work: NDArray[np.uint16], initial: Sink
+) -> None:
     """Note a letter and a word."""
-    work[0] = units[letter]
-    work[1] = _SPACE
-    for index in range(word_end - word):
-        work[2 + index] = units[word + index]
-    put(initial, start, end, form, work, 0, 2 + word_end - word)
+    work[0] = words.letters[words.offset[letter]]
+    work[1] = _BAR
+    put(initial, start, end, form, work, 0, _copy(words, word, work, 2))
 
 
 @compiled
@@ -248,29 +265,25 @@ def _is_pinyin(word: NDArray[np.uint16], filled: int) -> bool:
 
 
 @compiled
-def _pinyin(
-    units: NDArray[np.uint16], classes: NDArray[np.uint8], words: Words, first: int, work: NDArray[np.uint16],
-    pinyin: Sink,
-) -> None:  # fmt: skip
+def _pinyin(classes: NDArray[np.uint8], words: Words, first: int, work: NDArray[np.uint16], pinyin: Sink) -> None:
     """Note one to four words without what stands between them, the family name first or last."""
     start = words.start[first]
     filled = 0
     for index in range(first, min(len(words.start), first + 4)):
-        a, b = words.start[index], words.end[index]
-        if filled + b - a > LONGEST_WORD or (index > first and not _joins(units, classes, words.end[index - 1], a)):
+        size = words.offset[index + 1] - words.offset[index]
+        if filled + size > LONGEST_WORD or (
+            index > first and not _joins(classes, words.end[index - 1], words.start[index])
+        ):
             return
-        for place in range(a, b):
-            work[filled] = units[place]
-            filled += 1
+        filled = _copy(words, index, work, filled)
         if filled < 4 or not _is_pinyin(work, filled):
             continue
-        put(pinyin, start, b, EXACT, work, 0, filled)
+        put(pinyin, start, words.end[index], EXACT, work, 0, filled)
         if index > first:  # the last word in front
-            for place in range(a, b):
-                work[LONGEST_WORD + place - a] = units[place]
-            for place in range(filled - (b - a)):
-                work[LONGEST_WORD + b - a + place] = work[place]
-            put(pinyin, start, b, EXACT, work, LONGEST_WORD, LONGEST_WORD + filled)
+            last = _copy(words, index, work, LONGEST_WORD)
+            for place in range(filled - size):
+                work[last + place] = work[place]
+            put(pinyin, start, words.end[index], EXACT, work, LONGEST_WORD, LONGEST_WORD + filled)
 
 
 @compiled
@@ -335,62 +348,53 @@ def _note_masked(
     for place in range(start, stop):
         work[filled] = units[place]
         filled += 1
-    work[filled] = 0x7C
+    work[filled] = _BAR
     work[filled + 1] = units[last]
     put(sinks.name_mask, start, last + 1, MASKED, work, 0, filled + 2)
 
 
 @compiled
-def find_masked_latin(
-    units: NDArray[np.uint16], classes: NDArray[np.uint8], words: Words, sinks: NameSinks
-) -> None:
+def find_masked_latin(units: NDArray[np.uint16], classes: NDArray[np.uint8], words: Words, sinks: NameSinks) -> None:
     """Find J***s S***d, J*** S***, G*** Mertz and David H****."""
-    size = len(units)
     count = len(words.start)
     work = np.empty(LONGEST, np.uint16)
     for first in range(count):
-        a, a_end = words.start[first], words.end[first]
-        if a_end - a > LONGEST_WORD:
+        if words.offset[first + 1] - words.offset[first] > LONGEST_WORD:
             continue
-        hidden, finish = _hidden_behind(units, classes, a_end)
-        tail = finish
-        while tail < size and tail - finish < 3 and classes[tail] & LATIN:
-            tail += 1
-        follows = first + (2 if hidden and tail > finish else 1)
-        if follows >= count:
+        hidden, finish, tail = _hidden_behind(units, classes, words.end[first])
+        second = first + (2 if tail > finish else 1)
+        if second >= count or words.offset[second + 1] - words.offset[second] > LONGEST_WORD:
             continue
-        b, b_end = words.start[follows], words.end[follows]
-        if b - (tail if hidden else a_end) > 3 or b_end - b > LONGEST_WORD:
+        start = words.start[first]
+        gap = words.start[second] - tail
+        if gap < 1 or gap > 3 or not _on_one_line(classes, tail, words.start[second]):
             continue
-        gap = tail if hidden else a_end
-        broken = False
-        for place in range(gap, b):
-            broken = broken or classes[place] == 0 or bool(classes[place] & (HAN | LINEBREAK))
-        if broken or b == gap:
-            continue
-        hidden_too, finish_too = _hidden_behind(units, classes, b_end)
-        tail_too = finish_too
-        while tail_too < size and tail_too - finish_too < 3 and classes[tail_too] & LATIN:
-            tail_too += 1
-        if hidden and not hidden_too and b_end - b >= 2:
-            _initial(units, a, b, b_end, a, b_end, MASKED, work, sinks.initial)
-        elif hidden_too and not hidden and a_end - a >= 2:
-            _initial(units, b, a, a_end, a, finish_too, MASKED, work, sinks.initial)
+        hidden_too, finish_too, tail_too = _hidden_behind(units, classes, words.end[second])
+        if hidden and not hidden_too:
+            _initial(words, first, second, start, words.end[second], MASKED, work, sinks.initial)
+        elif hidden_too and not hidden:
+            _initial(words, second, first, start, finish_too, MASKED, work, sinks.initial)
         elif hidden and hidden_too:
-            low, high = units[a], units[b]
+            low, high = units[start], units[words.start[second]]
             if low > high:
                 low, high = high, low
             work[0], work[1], work[2] = low, _SPACE, high
-            put(sinks.surname, a, tail_too, MASKED, work, 0, 3)
+            put(sinks.surname, start, tail_too, MASKED, work, 0, 3)
             if tail == finish + 1 and tail_too == finish_too + 1:
-                _letters(units, a, finish, b, finish_too, work)
-                put(sinks.name_mask, a, tail_too, MASKED, work, 0, 5)
+                _letters(units, start, finish, words.start[second], finish_too, work)
+                put(sinks.name_mask, start, tail_too, MASKED, work, 0, 5)
 
 
 @compiled
-def _letters(
-    units: NDArray[np.uint16], a: int, a_last: int, b: int, b_last: int, work: NDArray[np.uint16]
-) -> None:
+def _on_one_line(classes: NDArray[np.uint8], first: int, last: int) -> bool:
+    for place in range(first, last):
+        if classes[place] == 0 or classes[place] & (HAN | LINEBREAK):
+            return False
+    return True
+
+
+@compiled
+def _letters(units: NDArray[np.uint16], a: int, a_last: int, b: int, b_last: int, work: NDArray[np.uint16]) -> None:
     """Write first and last letter of two words, the smaller pair first."""
     swap = units[b] < units[a] or (units[b] == units[a] and units[b_last] < units[a_last])
     one, one_last, two, two_last = (b, b_last, a, a_last) if swap else (a, a_last, b, b_last)
@@ -398,9 +402,13 @@ def _letters(
 
 
 @compiled
-def _hidden_behind(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> tuple[bool, int]:
-    """Return whether signs that hide letters stand directly behind a word's beginning, and where they end."""
-    here = place
-    while here < len(units) and here - place < 12 and classes[here] & MASK:
-        here += 1
-    return here > place, here
+def _hidden_behind(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> tuple[bool, int, int]:
+    """Return whether signs that hide letters stand directly behind a word's beginning, where they end, and where the
+    letters after them do."""
+    finish = place
+    while finish < len(units) and finish - place < 12 and classes[finish] & MASK:
+        finish += 1
+    tail = finish
+    while finish > place and tail < len(units) and tail - finish < 3 and classes[tail] & LATIN:
+        tail += 1
+    return finish > place, finish, tail

@@ -20,7 +20,7 @@ MOST_LETTERS: Final = 20
 """Letters of the longest number that has letters."""
 MOST_GROUPS: Final = 20
 CUT_REACH: Final = 30
-"""Units between the end of a post and a number that may have been cut there."""
+"""Units between the beginning of a post and a number that may have been cut there."""
 SHORT_GROUP: Final = 5
 """Digits of a group that may be a part of a longer telephone number."""
 _NINE: Final = 0x39
@@ -169,7 +169,7 @@ def _follows_x(units: NDArray[np.uint16], classes: NDArray[np.uint8], after: int
 @compiled
 def find_resident_ids(
     units: NDArray[np.uint16], classes: NDArray[np.uint8], digits: Digits,
-    resident_id: Sink, id_tail: Sink, id_ends: Sink, id_mask: Sink, birth_date: Sink,
+    resident_id: Sink, id_tail: Sink, id_mask: Sink, birth_date: Sink,
 ) -> None:  # fmt: skip
     """Find resident IDs anywhere in a run: whole, in 15 digits, with one slip, and what slips leave of them."""
     count = len(digits.at)
@@ -185,7 +185,7 @@ def find_resident_ids(
             put(birth_date, digits.at[first + 6], digits.at[first + 13] + 1, EXACT, digits.value, first + 6, first + 14)
         if digits.join[first] == GLUED:
             continue
-        _parts(units, classes, digits, first, stop, work, resident_id, id_tail, id_ends, id_mask)
+        _parts(units, classes, digits, first, stop, work, resident_id, id_tail, id_mask)
 
 
 @compiled
@@ -218,7 +218,7 @@ def _whole(
 @compiled
 def _parts(
     units: NDArray[np.uint16], classes: NDArray[np.uint8], digits: Digits, first: int, stop: int,
-    work: NDArray[np.uint16], resident_id: Sink, id_tail: Sink, id_ends: Sink, id_mask: Sink,
+    work: NDArray[np.uint16], resident_id: Sink, id_tail: Sink, id_mask: Sink,
 ) -> None:  # fmt: skip
     """Find, in windows that begin and end with groups, the old form of 15 digits, single slips and both ends."""
     begin = digits.at[first]
@@ -247,7 +247,6 @@ def _parts(
                 work[6 + index] = digits.value[last - tail + index]
             if closed > 0:
                 work[9] = _X
-            put(id_ends, begin, finish, TYPO, work, 0, 10)
             put(id_tail, digits.at[last - tail], finish, TYPO, work, 6, 10)
             put_two(id_mask, begin, finish, TYPO, work, 0, 3, work, 6, 10)
         if 17 <= whole <= 19:
@@ -255,9 +254,7 @@ def _parts(
 
 
 @compiled
-def _mended(
-    digits: Digits, first: int, last: int, closed: bool, work: NDArray[np.uint16], resident_id: Sink
-) -> None:
+def _mended(digits: Digits, first: int, last: int, closed: bool, work: NDArray[np.uint16], resident_id: Sink) -> None:
     """Undo one slip: the check character tells which digit another must have been (ISO 7064).
 
     A digit changed, two neighbours swapped, one left out or one too many; each place has one answer, which is noted
@@ -421,12 +418,11 @@ def _nationals(
 @compiled
 def find_cut_numbers(
     digits: Digits, starts: NDArray[np.int64], ends: NDArray[np.int64],
-    phone_start: Sink, phone_tail: Sink, id_start: Sink, id_tail: Sink, number_tail: Sink,
+    phone_tail: Sink, id_tail: Sink, number_tail: Sink,
 ) -> None:  # fmt: skip
-    """Find, in posts that may be parts of a thread, numbers that may have been cut: the beginning of one at the end of
-    a post, and the end of one at the beginning.
+    """Find, in posts that may be parts of a thread, the end of a number that was cut: digits at a post's beginning.
 
-    `starts` and `ends` are the units of each post; numbers within `CUT_REACH` units of its ends are taken.
+    `starts` and `ends` are the units of each post.
     """
     for post in range(len(starts)):
         first = np.searchsorted(digits.at, starts[post])
@@ -443,13 +439,3 @@ def find_cut_numbers(
                 put(id_tail, begin, end, TYPO, digits.value, stop - 4, stop)
             if stop - first >= 5:
                 put(number_tail, begin, end, TYPO, digits.value, stop - 5, stop)
-        begin_at = last - 1
-        while begin_at > first and digits.join[begin_at] != RUN and last - begin_at < 17:
-            begin_at -= 1
-        end = digits.at[last - 1] + 1
-        if ends[post] - end <= CUT_REACH:
-            size = last - begin_at
-            if size >= 3:
-                put(phone_start, digits.at[begin_at], end, TYPO, digits.value, begin_at, begin_at + (7 if size >= 7 else 3))
-            if size >= 6:
-                put(id_start, digits.at[begin_at], end, TYPO, digits.value, begin_at, begin_at + (14 if size >= 14 else 6))

@@ -44,9 +44,7 @@ def empty(room: int) -> Sink:
 
 
 @compiled
-def put(
-    sink: Sink, start: int, end: int, form: int, source: NDArray[np.uint16], first: int, last: int
-) -> None:
+def put(sink: Sink, start: int, end: int, form: int, source: NDArray[np.uint16], first: int, last: int) -> None:
     """Note that the canonical value `source[first:last]` stands at start:end."""
     put_two(sink, start, end, form, source, first, last, source, 0, 0)
 
