@@ -114,7 +114,7 @@ def test_notes_differ_but_share_boilerplate(chinese: bool, width: int, own: floa
 
 
 def test_bad_rows_are_bad_where_they_say() -> None:
-    """Row 2 has a resident ID of 17 characters, row 4 a day that does not exist, the other three are sound."""
+    """Row 2 has a resident ID of 16 characters, row 4 a day that does not exist, the other three are sound."""
     rows = list(csv.DictReader(io.StringIO(demo_file("patients_bad_rows.csv").decode())))
     wrong_ids = [n for n, row in enumerate(rows, 1) if row["resident_id"] and not mod_11_2.is_valid(row["resident_id"])]
     assert wrong_ids == [2]
