@@ -15,7 +15,7 @@ from matchers.interface import MatchingSettings
 from matchers.kernel import Kernel
 from matchers.kinds import by_code
 from matchers.score import CONTEXT
-from matchers.sightings import Evidence, Hit, judge, weigh
+from matchers.sightings import AGAINST, Evidence, Hit, judge, weigh
 from matchers.survey import Survey, Surveyor
 
 __all__ = ["Batch", "Evidence", "Judge", "Piece", "judge"]
@@ -33,6 +33,11 @@ HAN_RUN, LATIN_RUN = 3, 6
 UNLIKE = 0.4
 """Similarity at which two texts on one subject agree by chance."""
 MOST_TEXT_BITS = 40.0
+ADDRESS_HAN_BITS, ADDRESS_LATIN_BITS, MOST_ADDRESS_BITS = 1.4, 0.6, 16.0
+"""Bits of each character of an address that agrees, and of all of it: a household has it too, and its neighbours."""
+DISAGREEMENT_BITS = -7.0
+"""Bits of a birth date beside weak evidence that is not the record's: more than Fellegi and Sunter's
+log2((1 - m) / (1 - u)) for m = 0.9, since a page that gives one seldom gives a wrong one."""
 NAME_SUPPORT_BITS = 8.0
 """A name proved by a supporting tag of 16 bits among some candidates is worth no more."""
 
@@ -187,15 +192,16 @@ class Judge:
         return max(low, first), min(high, last)
 
     def _address(self, hits: Sequence[Hit]) -> list[Evidence]:
-        """Weigh pieces of the address: one, or two and more."""
+        """Weigh the stretch of the address that stands on the page."""
         rare = [hit for hit in hits if hit.field.startswith("address_")]
         if not rare:
             return []
-        pieces = {hit.payload.offset for hit in rare}
-        bits = rare[0].payload.weight / 256 * min(2, len(pieces))
-        index = self._batch.compact_index
         number = rare[0].passage
         here = [hit for hit in rare if hit.passage == number]
+        covered = {unit for hit in here for unit in range(hit.payload.offset, hit.payload.offset + hit.end - hit.start)}
+        rate = ADDRESS_HAN_BITS if rare[0].field == "address_han" else ADDRESS_LATIN_BITS
+        bits = min(MOST_ADDRESS_BITS, rate * len(covered))
+        index = self._batch.compact_index
         start = int(index[min(hit.start for hit in here)])
         end = int(index[max(hit.end for hit in here) - 1]) + 1
         kind = by_code()[rare[0].payload.kind]
@@ -228,6 +234,13 @@ class Judge:
                 piece, start, end = near
                 bits = min(support.weight / 256, NAME_SUPPORT_BITS)
                 found.append(Evidence((kind,), "supporting", "exact", 1.0, piece, start, end, (bits,), "support"))
+            elif support.field == "birth_date" and self._nearby.shown(support.field, evidence):
+                seen = evidence[0]
+                found.append(
+                    Evidence(
+                        (kind,), AGAINST, "exact", 0.0, seen.passage, seen.start, seen.end, (DISAGREEMENT_BITS,), AGAINST
+                    )
+                )
         return found
 
 
@@ -255,6 +268,13 @@ class _Nearby:
                 index = int(near[agree[0]])
                 return each.passage, int(starts[index]), int(ends[index])
         return None
+
+    def shown(self, name: str, evidence: Sequence[Evidence]) -> bool:
+        """Tell whether any value of the field stands near the evidence."""
+        starts, ends, _ = self._field(name)
+        return any(
+            bool(((starts >= each.start - NEAR) & (ends <= each.end + NEAR)).any()) for each in evidence
+        )
 
     def _field(self, name: str) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint64]]:
         """Return starts, ends and tags of the values of one field."""

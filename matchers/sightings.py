@@ -15,6 +15,8 @@ SLIP = 0.7
 """Share of its bits that a number keeps which agrees only after a slip was undone."""
 SLIP_CEILING = 0.5
 """Best score of such numbers alone: another person's may differ by one digit."""
+AGAINST = "against"
+"""Role of evidence that speaks against: what the page shows is not the record's."""
 HEADS, TAILS = ("_head", "_start"), "_tail"
 """Endings of the fields that hold the two ends of a value."""
 MOST_OF_PIECES = 24.0
@@ -80,8 +82,11 @@ def weigh(hits: Sequence[Hit]) -> list[Evidence]:
 def total(evidence: Sequence[Evidence]) -> dict[str, float]:
     """Return bits per kind: the best of each group; pieces of one value add up to no more than the whole."""
     groups: dict[str, dict[str, float]] = defaultdict(dict)
+    against = [each for each in evidence if each.role == AGAINST]
     for each in evidence:
         for kind, amount in zip(each.kinds, each.bits, strict=True):
+            if each.role == AGAINST:
+                continue
             group = each.group if kind != "person_name" else "name"
             groups[kind][group] = max(amount, groups[kind].get(group, 0.0))
     bits: dict[str, float] = {}
@@ -91,6 +96,9 @@ def total(evidence: Sequence[Evidence]) -> dict[str, float]:
         bits[kind] = max(*by_group.values(), min(MOST_OF_PIECES, heads + tails))
     if any(each.group == "resident_id" for each in evidence):
         bits.pop("birth_date", None)  # it is part of the number
+    for each in against:
+        if each.kinds[0] not in bits:
+            bits[each.kinds[0]] = each.bits[0]
     return bits
 
 
@@ -108,6 +116,7 @@ def judge(handle: bytes, evidence: Sequence[Evidence], settings: MatchingSetting
             each.bits
         )
         for each in evidence
+        if each.role != AGAINST
     }
     ranked = sorted(elements, key=lambda element: (-elements[element], element.passage, element.start))
     return Match(handle, verdict, result, tuple(ranked[:MOST_ELEMENTS]))

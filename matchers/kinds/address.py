@@ -2,9 +2,9 @@
 
 Canonical is the folded text with single blanks. Pieces (street, building, flat) are shingles of letters, digits and Han
 characters: a street with its number is shared by a household and its neighbours: 8 bits for a piece, 16 for two. Parts
-for a conjunction with a name: the town of a Chinese address (8 bits: a hospital's patients live around it, so not the
-15 bits of 40,000 towns), its county where no town is named (5), a street with its number (10), a postcode (3.3 bits per
-digit, less 5 for the same reason; years look like four digits). An address alone never alerts.
+for a conjunction with a name: the town of a Chinese address (6 bits: a hospital's patients live around it, so not the
+15 bits of 40,000 towns), a street with its number (10), a postcode (3.3 bits per digit, less 5 for the same reason;
+years look like four digits). An address alone never alerts.
 """
 
 import re
@@ -57,7 +57,7 @@ def _chinese(text: str) -> Iterator[tuple[str, float]]:
     kept = compact(text)
     levels = _LEVELS.match(kept)
     if levels and levels.group("town"):
-        yield levels.group("town"), 8.0
+        yield levels.group("town"), 6.0
     street = _HAN_STREET.search(kept, levels.end() if levels else 0)
     if street:
         yield street.group(1) + re.sub(r"\D.*", "", street.group(2)), 10.0

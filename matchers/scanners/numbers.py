@@ -7,6 +7,7 @@ date gives it away even in a dump without separators.
 from typing import Final
 
 import numpy as np
+import phonenumbers
 from numpy.typing import NDArray
 
 from matchers.canonical import DIGIT, HAN, LATIN, LETTER
@@ -23,6 +24,9 @@ CUT_REACH: Final = 30
 """Units between the beginning of a post and a number that may have been cut there."""
 SHORT_GROUP: Final = 5
 """Digits of a group that may be a part of a longer telephone number."""
+COUNTRIES: Final = np.zeros(1000, np.bool_)
+"""Country calling codes (ITU-T E.164), of which none is the beginning of another."""
+COUNTRIES[list(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)] = True
 _NINE: Final = 0x39
 _ZERO: Final = 0x30
 _ONE: Final = 0x31
@@ -73,7 +77,7 @@ def find_numbers(
                 end = _span_end(digits.at, stop)
                 if shapes[0, size]:
                     put(number, begin, end, EXACT, digits.value, first, stop)
-                if size >= 6 and (shapes[0, size] or letters_seen[size] and prefix):
+                if size >= 6 and (shapes[0, size] or (letters_seen[size] and prefix)):
                     put(number_tail, begin, end, TYPO, digits.value, stop - 5, stop)
                 if prefix and letters_seen[size]:
                     for letters in range(1, prefix + 1):
@@ -174,10 +178,7 @@ def find_resident_ids(
     """Find resident IDs anywhere in a run: whole, in 15 digits, with one slip, and what slips leave of them."""
     count = len(digits.at)
     work = np.empty(20, np.uint16)
-    run = 0
     for first in range(count):
-        if digits.join[first] == RUN:
-            run = first
         stop = run_end(digits, first, 20)
         size = stop - first
         if size >= 17 and is_date(digits.value, first + 6):
@@ -404,8 +405,12 @@ def _nationals(
     china = size > 8 and digits.value[bare] == 0x38 and digits.value[bare + 1] == 0x36
     if not (international or china):
         return
+    number = 0
     for code in range(1, 4):
-        if code != 2 and not international:
+        if bare + code >= stop:
+            break
+        number = 10 * number + digits.value[bare + code - 1] - _ZERO
+        if not COUNTRIES[number] or (code != 2 and not international):
             continue
         rest = bare + code
         while rest < stop and digits.value[rest] == _ZERO:
