@@ -16,9 +16,9 @@ from matchers.conjunctions import PARTNERS
 from matchers.interface import Evaluator, MatchingSettings, PostingStore, TagFilter
 from matchers.judging import Batch, Evidence, Judge, Piece, judge
 from matchers.kernel import Kernel
-from matchers.kinds import by_code, kinds
+from matchers.kinds import by_code, keyword, kinds
 from matchers.postings import walk
-from matchers.scanners.sink import FORMS, MASKED
+from matchers.scanners.sink import EXACT, FORMS, MASKED
 from matchers.sightings import Hit, weigh
 from matchers.survey import LEFT, RIGHT, Sighted, Survey, Surveyor, shapes
 from matchers.threads import MOST_HALVES, BriefMemory, Half, ThreadMemory, Trace, crossed
@@ -214,7 +214,7 @@ class Engine:
         survey = self._surveyor.survey(folded, joining.posts(pieces, starts, len(folded)))
         batch = Batch(pieces, folded, starts, survey)
         capped = set() if survey.dropped < 0 else {piece.page for piece in pieces[batch.piece_at(survey.dropped) :]}
-        alive = [*self._values(survey), *self._shingles(batch)]
+        alive = [*self._values(survey), *self._phrases(batch), *self._shingles(batch)]
         counts: dict[int, int] = defaultdict(int)
         kept = []
         for each in alive:
@@ -265,6 +265,29 @@ class Engine:
 
     def _tags(self, each: Sighted) -> NDArray[np.uint64]:
         return self._kernel.tags(each.field, each.values, each.offset, each.length)
+
+    def _phrases(self, batch: Batch) -> Iterator[Alive]:
+        """Yield phrases of the operator's that the filter lets through: found by their beginning, then whole."""
+        if not self._surveyor.looks_for("keyword"):
+            return
+        stream, index = batch.compact, batch.compact_index
+        heads = np.arange(max(0, len(stream) - keyword.SHORTEST + 1))
+        heads = heads[self._filter.survivors(self._kernel.tags("keyword_head", stream.units, heads, keyword.SHORTEST))]
+        sizes = np.arange(keyword.SHORTEST, keyword.LONGEST + 1)
+        starts, lengths = np.repeat(heads, len(sizes)), np.tile(sizes, len(heads))
+        fits = starts + lengths <= len(stream)
+        starts, lengths = starts[fits], lengths[fits]
+        tags = self._kernel.tags("keyword", stream.units, starts, lengths)
+        for found in self._filter.survivors(tags).tolist():
+            first, last = int(starts[found]), int(starts[found] + lengths[found])
+            value = stream.units[first:last].tobytes().decode("utf-16-le", "surrogatepass")
+            yield Alive(
+                "keyword",
+                value.encode("utf-8", "surrogatepass"),
+                int(index[first]),
+                int(index[last - 1]) + 1,
+                FORMS[EXACT],
+            )
 
     def _shingles(self, batch: Batch) -> Iterator[Alive]:
         """Yield shingles that the filter lets through; their spans are in the compact stream."""

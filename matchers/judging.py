@@ -238,7 +238,15 @@ class Judge:
                 seen = evidence[0]
                 found.append(
                     Evidence(
-                        (kind,), AGAINST, "exact", 0.0, seen.passage, seen.start, seen.end, (DISAGREEMENT_BITS,), AGAINST
+                        (kind,),
+                        AGAINST,
+                        "exact",
+                        0.0,
+                        seen.passage,
+                        seen.start,
+                        seen.end,
+                        (DISAGREEMENT_BITS,),
+                        AGAINST,
                     )
                 )
         return found
@@ -272,9 +280,7 @@ class _Nearby:
     def shown(self, name: str, evidence: Sequence[Evidence]) -> bool:
         """Tell whether any value of the field stands near the evidence."""
         starts, ends, _ = self._field(name)
-        return any(
-            bool(((starts >= each.start - NEAR) & (ends <= each.end + NEAR)).any()) for each in evidence
-        )
+        return any(bool(((starts >= each.start - NEAR) & (ends <= each.end + NEAR)).any()) for each in evidence)
 
     def _field(self, name: str) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint64]]:
         """Return starts, ends and tags of the values of one field."""

@@ -135,7 +135,7 @@ class Surveyor:
         seen = {name: _sighted(name, sinks[name]) for name in FIELDS}
         if PUBLIC in self._shapes.fields:
             seen[PUBLIC] = replace(seen["name"], field=PUBLIC)
-        pairs, full = self._pairs(seen)
+        pairs, full = self._pairs(folded, seen)
         dropped = [int(sink.count[2]) for sink in sinks.values() if sink.count[2] >= 0] + ([0] if full else [])
         return Survey(
             folded, seen, pairs, ALONE | {PUBLIC} if PUBLIC in self._shapes.fields else ALONE, min(dropped, default=-1)
@@ -148,6 +148,10 @@ class Surveyor:
         sinks = {name: empty(len(folded) + 1024) for name in LEFT}
         self._names(folded, near[:-1], sinks)
         return _sighted("name", sinks["name"])
+
+    def looks_for(self, name: str) -> bool:
+        """Tell whether somebody has a value of the field, one of `MARKED`."""
+        return name in self._shapes.fields
 
     def _emptied(self, size: int) -> dict[str, Sink]:
         """Return a sink for each field, with room for a batch of so many units."""
@@ -208,9 +212,10 @@ class Surveyor:
         names.find_latin_names(classes, words, "pinyin" in self._shapes.fields, kinds)
         names.find_masked_latin(units, classes, words, kinds)
 
-    def _pairs(self, seen: Mapping[str, Sighted]) -> tuple[list[Pairs], bool]:
-        """Return who stands near whom, and whether there were too many."""
+    def _pairs(self, folded: Folded, seen: Mapping[str, Sighted]) -> tuple[list[Pairs], bool]:
+        """Return who stands near whom in one text, and whether there were too many."""
         room = MOST_PAIRS
+        owner = np.cumsum(folded.classes == 0, dtype=np.int32)
         found = []
         order = {name: np.argsort(seen[name].start, kind="stable").astype(np.int32) for name in LEFT}
         for left, rights in PARTNERS.items():
@@ -230,7 +235,7 @@ class Surveyor:
                 if not total:
                     continue
                 room -= total
-                one, two = _spread(low, high, total)
+                one, two = _spread(low, high, owner.take(starts), owner.take(other.start), total)
                 found.append(Pairs(left, right, order[left].take(one), two))
         return found, False
 
@@ -279,17 +284,21 @@ def _mark(starts: NDArray[np.int32], ends: NDArray[np.int32], reach: int, near: 
 
 
 @compiled
-def _spread(low: NDArray[np.int64], high: NDArray[np.int64], total: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return for ranges low:high of the left side each pair of left and right."""
+def _spread(
+    low: NDArray[np.int64], high: NDArray[np.int64], left_owner: NDArray[np.int32], right_owner: NDArray[np.int32],
+    total: int,
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:  # fmt: skip
+    """Return for ranges low:high of the left side each pair of left and right that stand in one text."""
     one = np.empty(total, np.int32)
     other = np.empty(total, np.int32)
     at = 0
     for right in range(len(low)):
         for left in range(low[right], high[right]):
-            one[at] = left
-            other[at] = right
-            at += 1
-    return one, other
+            if left_owner[left] == right_owner[right]:
+                one[at] = left
+                other[at] = right
+                at += 1
+    return one[:at].copy(), other[:at].copy()
 
 
 @cache

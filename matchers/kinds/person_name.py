@@ -112,8 +112,8 @@ def split(value: str) -> list[str]:
 def _another(words: list[str], han: str) -> bool:
     """Return whether words beside a Chinese name are a name of their own, and not that one in pinyin."""
     surname = _surname(han := re.sub(r"[ ·.]", "", han))
-    spoken = [each.split("|") for each in pinyin(surname, han[len(surname) :])]
-    orders = {order for family, given in spoken for order in (family + given, given + family)}
+    given = han[len(surname) :]
+    orders = {*pinyin(surname, given), *pinyin(given, surname)}
     return len(words) > 1 and "".join(words).replace("-", "") not in orders
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from matchers.canonical import fold
+from matchers.conjunctions import MARKED
 from matchers.scanners import numbers
 from matchers.survey import Shapes, Survey, Surveyor
 
@@ -10,7 +11,7 @@ from matchers.survey import Shapes, Survey, Surveyor
 def everything() -> Shapes:
     """Return shapes under which any number may be enrolled, and public figures are."""
     number = np.ones((numbers.MOST_LETTERS + 1, numbers.MOST_DIGITS + 1), np.bool_)
-    return Shapes(number, np.ones(15, np.bool_), pinyin=True, public=True)
+    return Shapes(number, np.ones(15, np.bool_), MARKED)
 
 
 SURVEYOR = Surveyor(everything(), window=400)

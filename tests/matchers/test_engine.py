@@ -2,7 +2,6 @@
 
 import pytest
 
-from matchers.canonical import canonical
 from model.match import Verdict
 from model.page import Passage
 from model.record import LinkageColumn, LinkageSchema, Record
@@ -60,8 +59,10 @@ LEAKS = [
     (
         "English excerpt with typos",
         "R-9001",
-        ("After a fal from a hayloft she could not lift her left arm abvoe the shoulder for nine days. An ultrasuond "
-        "showed a partial tear of the supraspinatus, elevn millimetres wide, and she was sent home with a sling."),
+        (
+            "After a fal from a hayloft she could not lift her left arm abvoe the shoulder for nine days. An ultrasuond "
+            "showed a partial tear of the supraspinatus, elevn millimetres wide, and she was sent home with a sling."
+        ),
     ),
     ("family name first", "R-9001", "INCHBALD, Odette; DOB 11/05/1987"),
     ("month in words", "R-9001", "Odette Inchbald, born November 5th, 1987"),
@@ -161,7 +162,8 @@ def test_a_phrase_of_many_records_identifies_nobody() -> None:
     assert several.found(own[1][-9:] + template) == {}
 
 
-def test_a_page_of_nothing_but_numbers_says_that_it_was_cut(bench: Bench) -> None:
-    """When a cap is reached the examination says so; it does not look clean."""
-    numbers = " ".join(f"{number:011d}" for number in range(15_400_000_000, 15_400_030_000, 2))
-    assert bench.examine(canonical(numbers) + " 张伟 李娜").capped
+def test_a_page_with_too_many_hits_says_that_it_was_cut(bench: Bench) -> None:
+    """When a cap is reached the examination says so, and what was found before counts."""
+    examination = bench.examine(f"{CANARY.values['phone']}\n" * 25_000)
+    assert examination.capped
+    assert [bench.ref(match.handle) for match in examination.matches] == ["R-777001"]

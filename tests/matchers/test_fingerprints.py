@@ -123,7 +123,7 @@ def test_erasing_a_third_loses_nobody_and_leaves_no_ghost() -> None:
     pairs = [(handle, bench.store.records[handle].sealed_tokens) for handle in gone]
     for erasure in bench.enroller.erasures(pairs, bench.store):
         bench.store.apply(erasure)
-    left = sum(len(bench.enroller.filter_tags(each.sealed_tokens)) for each in bench.store.records.values())
+    left = sum(len(list(bench.enroller._ys(each.sealed_tokens))) for each in bench.store.records.values())
     assert len(bench.store.labels) == left
     for record in records:
         found = bench.found(f"{record.values['name']} {record.values['phone']}")
@@ -135,10 +135,11 @@ def test_the_filter_is_rebuilt_from_what_is_stored() -> None:
     """The sealed tokens give one tag for each posting, and those of the marks."""
     bench = Bench.enrol(SCHEMA, PEOPLE)
     tags = np.concatenate([bench.enroller.filter_tags(each.sealed_tokens) for each in bench.store.records.values()])
-    marks = Kernel(bench.key.kernel_key()).tags_of("shape", ["number:2:8"])
-    numbers = int((tags == marks[0]).sum())
-    assert numbers > 0
-    assert len(tags) - numbers == len(bench.store.labels)
+    values = ["pinyin", "address_part", "phone:11", "number:2:8"]
+    marks = Kernel(bench.key.kernel_key()).tags_of("shape", values)
+    counts = {value: int((tags == mark).sum()) for value, mark in zip(values, marks, strict=True)}
+    assert all(counts.values())
+    assert len(tags) - sum(counts.values()) == len(bench.store.labels)
 
 
 @pytest.mark.parametrize(
