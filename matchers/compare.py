@@ -12,12 +12,10 @@ WIDEST_GAP = 24
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The best excerpt that two sequences have in common."""
+    """An excerpt that two sequences have in common."""
 
-    matched: int
-    """Tokens in common, in order."""
-    longest: int
-    """Tokens of the longest run without a difference."""
+    fresh: float
+    """What its agreeing tokens are worth together: their number, as far as they are no common phrase."""
     similarity: float
     """Share of the excerpt's tokens that agree, 0 … 1."""
     start: int
@@ -26,48 +24,36 @@ class Agreement:
     """One past its last token."""
 
 
-NOTHING = Agreement(0, 0, 0.0, 0, 0)
+def agreements(record: Sequence[int], page: Sequence[int], shortest: int, worth: Sequence[float]) -> list[Agreement]:
+    """Return the common excerpts, by longest common subsequence (bit-parallel, Hyyrö 2004).
 
-
-def agreement(
-    record: Sequence[int], page: Sequence[int], shortest: int = 2, template: Sequence[bool] = ()
-) -> Agreement:
-    """Return the densest common excerpt, by longest common subsequence (bit-parallel, Hyyrö 2004).
-
-    Runs below `shortest` tokens are chance. Page tokens marked in `template` agree with many records: they count
-    neither as matched nor as different.
+    Runs below `shortest` tokens are chance. `worth` has what each token of the page is worth: 1 if it surprises, next
+    to nothing inside a common phrase. More than `WIDEST_GAP` tokens without a run end an excerpt.
     """
-    common = [0, *itertools.accumulate(template)] if template else [0] * (len(page) + 1)
-    blocks = [
-        (step.src_start, step.dest_start, step.src_end - step.src_start)
-        for step in LCSseq.opcodes(record, page)
-        if step.tag == "equal" and step.src_end - step.src_start >= shortest
-    ]
-    best = NOTHING
+    total = [0.0, *itertools.accumulate(worth)]
+    found = []
     group: list[tuple[int, int, int]] = []
-    for block in blocks:
+    for step in LCSseq.opcodes(record, page):
+        length = step.src_end - step.src_start
+        if step.tag != "equal" or length < shortest:
+            continue
+        block = (step.src_start, step.dest_start, length)
         if group and max(block[0] - _end(group, 0), block[1] - _end(group, 1)) > WIDEST_GAP:
-            best = max(best, _measure(group, common), key=_rank)
+            found.append(_measure(group, total))
             group = []
         group.append(block)
-    return max(best, _measure(group, common), key=_rank)
+    if group:
+        found.append(_measure(group, total))
+    return found
 
 
 def _end(group: list[tuple[int, int, int]], side: int) -> int:
     return group[-1][side] + group[-1][2]
 
 
-def _rank(found: Agreement) -> float:
-    return found.matched * found.similarity
-
-
-def _measure(group: list[tuple[int, int, int]], common: Sequence[int]) -> Agreement:
-    if not group:
-        return NOTHING
+def _measure(group: list[tuple[int, int, int]], total: Sequence[float]) -> Agreement:
     start, end = group[0][1], _end(group, 1)
-    fresh = [length - (common[at + length] - common[at]) for _, at, length in group]
-    templates = sum(length for _, _, length in group) - sum(fresh)
-    span = max(end - start, _end(group, 0) - group[0][0]) - templates
-    if span <= 0 or sum(fresh) == 0:
-        return NOTHING
-    return Agreement(sum(fresh), max(fresh), min(1.0, sum(fresh) / span), start, end)
+    span = max(end - start, _end(group, 0) - group[0][0])
+    matched = sum(length for _, _, length in group)
+    fresh = sum(total[at + length] - total[at] for _, at, length in group)
+    return Agreement(fresh, min(1.0, matched / span), start, end)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from matchers import excerpts
 from matchers.columns import Cell, Column
+from matchers.commonness import Census
 from matchers.conjunctions import ALIAS_PARTNERS, ALONE, MARK, MARKED, PARTNERS, PUBLIC, days, pairs
 from matchers.details import SUPPORT_BITS, Support, TokenSequence, support_mask
 from matchers.kernel import Kernel
@@ -146,8 +147,10 @@ class Drafts:
             name, values, self._record[at], tags, self._element[at], self._kind[at], self._weight[at], extra, False
         )
 
-    def excerpts(self, salts: NDArray[np.uint64]) -> tuple[list[Wanted], dict[int, list[TokenSequence]]]:
-        """Return the postings of running text, and the token sequences of each record that has some."""
+    def excerpts(
+        self, salts: NDArray[np.uint64], census: Census
+    ) -> tuple[list[Wanted], dict[int, list[TokenSequence]]]:
+        """Return the postings of running text, and the token sequences of each record that has some; count phrases."""
         wanted: list[Wanted] = []
         sequences: dict[int, list[TokenSequence]] = defaultdict(list)
         for kind, texts in self._texts.items():
@@ -163,6 +166,8 @@ class Drafts:
                     Wanted(grams.field, values, record[place], made.tags, element[place], *same, made.offset, True)
                 )
             if not kind.GRAMS[0].digit:
+                for number in range(len(texts)):
+                    census.add(self._kernel, many.text(number))
                 for index, (width, tokens) in enumerate(excerpts.sequences(self._kernel, many, salts[record])):
                     sequences[int(record[index])].append(TokenSequence(int(element[index]), width, tokens))
         return wanted, sequences

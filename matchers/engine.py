@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from matchers import passages
 from matchers.canonical import fold_many
+from matchers.commonness import Commonness
 from matchers.conjunctions import PARTNERS
 from matchers.interface import Evaluator, MatchingSettings, PostingStore, TagFilter
 from matchers.judging import Batch, Evidence, Judge, Piece, judge
@@ -86,14 +87,20 @@ class Engine:
         store: PostingStore,
         settings: MatchingSettings,
         records: int = 1_000,
+        commonness: Commonness | None = None,
     ) -> None:
-        """Take the parts; `records` is about how many are enrolled: the more, the likelier is coincidence."""
+        """Take the parts.
+
+        `records` is about how many are enrolled: the more, the likelier is coincidence. Without `commonness` no text is
+        known to be a common phrase, and all of it weighs somewhat less.
+        """
         self._evaluator = evaluator
         self._kernel = kernel
         self._filter = tag_filter
         self._store = store
         self._settings = settings
         self._records = records
+        self._commonness = commonness
         self._surveyor = Surveyor(shapes(kernel, tag_filter), settings.window)
 
     def examine(self, passages: Sequence[Passage]) -> Examination:
@@ -145,7 +152,7 @@ class Engine:
         for hit in hits:
             by_record[batch.page_of(hit.passage), hit.payload.handle].append(hit)
         details = self._store.details([handle for _, handle in by_record])
-        weighing = Judge(self._kernel, batch, self._surveyor, hits)
+        weighing = Judge(self._kernel, batch, self._surveyor, hits, self._commonness)
         for (page, handle), some in by_record.items():
             found[page][handle] += weighing.evidence(handle, some, details.get(handle, b""))
 

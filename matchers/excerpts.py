@@ -1,4 +1,4 @@
-"""Running text of many records at once: its winnowed shingles and its sequences of tokens, as `passages` defines them."""
+"""Running text of many records at once: winnowed shingles and sequences of tokens, as `passages` defines them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +11,9 @@ from matchers.canonical import HAN, Folded, fold_many
 from matchers.compiled import compiled
 from matchers.kernel import Kernel
 from matchers.kinds.kind import Grams
+
+MOST_SHINGLES = 128
+"""Shingles of one sort that stand for one text: all of 600 Han or 900 Latin characters, thinner beyond."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +39,12 @@ class Stream:
     sizes: NDArray[np.int64]
     """How many units each has."""
 
+    def text(self, number: int) -> Folded:
+        """Return one of the texts."""
+        first = int(self.starts[number])
+        last = first + int(self.sizes[number])
+        return Folded(self.compact.units[first:last], self.compact.origin[first:last], self.compact.classes[first:last])
+
 
 def stream(texts: Sequence[str]) -> Stream:
     """Return the texts folded and compact."""
@@ -46,10 +55,19 @@ def stream(texts: Sequence[str]) -> Stream:
 
 
 def shingles(kernel: Kernel, many: Stream, grams: Grams) -> Excerpts:
-    """Return the shingles that stand for each text: of every window the smallest tag, each tag once."""
+    """Return the shingles that stand for each text: of every window the smallest tag, each tag once, at most so many.
+
+    Winnowing [Schleimer, Wilkerson, Aiken 2003]. Where a long text has more than `MOST_SHINGLES`, the window widens:
+    what a wider window keeps, a narrower one keeps too, so a phrase shared with a short text still shows as shared.
+    """
     tags, starts = passages.shingles(kernel, many.compact, grams)
     text = np.searchsorted(many.starts, starts, side="right") - 1
     kept = _winnowed(tags, text, grams.window)
+    window = grams.window
+    while len(long := np.flatnonzero(np.bincount(text[kept], minlength=1) > MOST_SHINGLES)):
+        window *= 2
+        inside = np.flatnonzero(np.isin(text, long))
+        kept = np.append(kept[~np.isin(text[kept], long)], inside[_winnowed(tags[inside], text[inside], window)])
     order = kept[np.lexsort((kept, tags[kept], text[kept]))]
     text, tags, starts = text[order], tags[order], starts[order]
     first = np.append(True, (text[1:] != text[:-1]) | (tags[1:] != tags[:-1]))[: len(order)]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from matchers import erasures
 from matchers.chains import NO_POSTING, TOKEN_BYTES, Y_BYTES, Chains, chained, tokens
 from matchers.columns import Cell, Columns, written
+from matchers.commonness import Census
 from matchers.details import Details, TokenSequence, seal_details
 from matchers.drafts import Drafts
 from matchers.interface import Evaluator, PostingStore
@@ -54,6 +55,8 @@ class Enroller:
         self.schema = schema
         self.slips: Counter[str] = Counter()
         """Column → values enrolled as they stand although they look mistyped, and parts of cells left out."""
+        self.census = Census()
+        """What phrases the notes prepared by this object have in common."""
         self._columns = Columns(schema)
         self._evaluator = evaluator or LocalEvaluator(key, epoch)
         self._kernel = Kernel(key.kernel_key(epoch))
@@ -84,7 +87,7 @@ class Enroller:
                 good.append(record)
         drafts = Drafts(self._kernel, rows, [record.public_figure for record in good])
         salts = np.frombuffer(secrets.token_bytes(8 * len(good)), np.uint64) >> np.uint64(1)
-        texts, sequences = drafts.excerpts(salts)
+        texts, sequences = drafts.excerpts(salts, self.census)
         wanted = [each for each in (*drafts.wanted(), *texts) if len(each.values)]
         searchable = np.zeros(len(good), np.bool_)
         for each in wanted:

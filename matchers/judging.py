@@ -8,31 +8,20 @@ from numpy.typing import NDArray
 
 from matchers import context, passages
 from matchers.canonical import Folded
-from matchers.compare import NOTHING, Agreement, agreement
+from matchers.commonness import Commonness
 from matchers.conjunctions import PUBLIC
-from matchers.details import Details, TokenSequence, open_details, open_passages, support_mask
-from matchers.interface import MatchingSettings
+from matchers.details import Details, open_details, support_mask
 from matchers.kernel import Kernel
 from matchers.kinds import by_code
+from matchers.quotations import Quotations
 from matchers.score import CONTEXT
 from matchers.sightings import AGAINST, Evidence, Hit, judge, weigh
 from matchers.survey import Survey, Surveyor
 
 __all__ = ["Batch", "Evidence", "Judge", "Piece", "judge"]
 
-COMMON = 3
-"""Records that share a shingle make it a template."""
-AROUND = 600
-"""Compact characters around the shingles that are compared."""
 NEAR = 100
 """Characters around a hit in which supporting elements are looked for."""
-HAN_BITS, LATIN_BITS = 1.5, 0.5
-"""Bits of one agreeing character of text."""
-HAN_RUN, LATIN_RUN = 3, 6
-"""Shortest run of agreeing tokens that counts."""
-UNLIKE = 0.4
-"""Similarity at which two texts on one subject agree by chance."""
-MOST_TEXT_BITS = 40.0
 ADDRESS_HAN_BITS, ADDRESS_LATIN_BITS, MOST_ADDRESS_BITS = 1.4, 0.6, 16.0
 """Bits of each character of an address that agrees, and of all of it: a household has it too, and its neighbours."""
 DISAGREEMENT_BITS = -7.0
@@ -105,21 +94,21 @@ def is_shingle(name: str) -> bool:
     return name.startswith(("note_", "address_"))
 
 
-def _text_bits(excerpt: Agreement, width: int) -> float:
-    """Return the bits of an excerpt: its agreeing characters, less for what differs between them."""
-    rate = HAN_BITS if width == passages.TOKEN_UNITS else LATIN_BITS
-    likeness = max(0.0, (excerpt.similarity - UNLIKE) / (1 - UNLIKE))
-    return min(MOST_TEXT_BITS, rate * (excerpt.matched + width - 1) * likeness)
-
-
 class Judge:
     """Weighs the records seen on the pages of one batch."""
 
-    def __init__(self, kernel: Kernel, batch: Batch, surveyor: Surveyor, hits: Sequence[Hit]) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        batch: Batch,
+        surveyor: Surveyor,
+        hits: Sequence[Hit],
+        commonness: Commonness | None = None,
+    ) -> None:
         """Take the batch and all hits in it."""
-        self._kernel = kernel
         self._batch = batch
-        self._template = _template(len(batch.compact), hits)
+        stream = batch.compact, batch.compact_index, batch.compact_piece
+        self._quotations = Quotations(kernel, *stream, hits, commonness)
         self._nearby = _Nearby(kernel, batch, surveyor, hits)
 
     def evidence(self, handle: bytes, hits: Sequence[Hit], sealed: bytes) -> list[Evidence]:
@@ -127,7 +116,7 @@ class Judge:
         found = weigh(hits)
         if sealed:
             details = open_details(sealed, hits[0].payload.record_key, handle)
-            found += self._text(handle, hits, sealed, details)
+            found += self._quotations.evidence(handle, hits, sealed, details)
             found += self._address(hits)
             found += self._public(hits)
             found += self._support(details, found)
@@ -137,59 +126,6 @@ class Judge:
         start, end = self._batch.characters(each.passage, each.start, each.end)
         passage = self._batch.pieces[each.passage].passage
         return Evidence(each.kinds, each.role, each.form, each.similarity, passage, start, end, each.bits, each.group)
-
-    def _text(self, handle: bytes, hits: Sequence[Hit], sealed: bytes, details: Details) -> list[Evidence]:
-        """Compare the record's passages with the page around rare shingles."""
-        rare = [hit for hit in hits if hit.field.startswith("note_") and hit.sharers < COMMON]
-        if not rare:
-            return []
-        found = []
-        for sequence in open_passages(sealed, rare[0].payload.passage_key, handle):
-            for number in sorted({hit.passage for hit in rare}):
-                anchors = [hit for hit in rare if hit.passage == number and hit.payload.element == sequence.element]
-                best = self._best(sequence, anchors, details.salt)
-                if best is None:
-                    continue
-                excerpt, start, end = best
-                bits = _text_bits(excerpt, sequence.width)
-                kind = by_code()[anchors[0].payload.kind]
-                found.append(
-                    Evidence((kind,), "passage", "excerpt", excerpt.similarity, number, start, end, (bits,), "note")
-                )
-        return found
-
-    def _best(self, sequence: TokenSequence, anchors: Sequence[Hit], salt: int) -> tuple[Agreement, int, int] | None:
-        """Return the best common excerpt and its span in folded units."""
-        if not anchors:
-            return None
-        anchors = sorted(anchors, key=lambda hit: hit.start)
-        best, low_at = NOTHING, 0
-        stream = self._batch.compact
-        done = -1
-        shortest = HAN_RUN if sequence.width == passages.TOKEN_UNITS else LATIN_RUN
-        for anchor in anchors[:64]:
-            if anchor.start < done:
-                continue
-            low, high = self._within(anchor, anchor.start - AROUND, anchor.start + AROUND)
-            offset = anchor.payload.offset
-            mine = sequence.tokens[max(0, offset - AROUND) : offset + AROUND].tolist()
-            page = passages.tokens(self._kernel, stream.units[low:high], sequence.width, salt).tolist()
-            excerpt = agreement(mine, page, shortest, self._template[low : low + len(page)].tolist())
-            if excerpt.matched * excerpt.similarity > best.matched * best.similarity:
-                best, low_at = excerpt, low
-                done = low + excerpt.end
-        if best.matched == 0:
-            return None
-        index = self._batch.compact_index
-        last = min(low_at + best.end + sequence.width - 2, len(index) - 1)
-        return best, int(index[low_at + best.start]), int(index[last]) + 1
-
-    def _within(self, anchor: Hit, low: int, high: int) -> tuple[int, int]:
-        """Return the range of the compact stream, cut to the anchor's passage."""
-        owner = self._batch.compact_piece
-        first = int(np.searchsorted(owner, anchor.passage))
-        last = int(np.searchsorted(owner, anchor.passage, side="right"))
-        return max(low, first), min(high, last)
 
     def _address(self, hits: Sequence[Hit]) -> list[Evidence]:
         """Weigh the stretch of the address that stands on the page."""
@@ -299,13 +235,3 @@ class _Nearby:
             return hit.start, hit.end
         index = self._batch.compact_index
         return int(index[hit.start]), int(index[hit.end - 1]) + 1
-
-
-def _template(length: int, hits: Sequence[Hit]) -> NDArray[np.bool_]:
-    """Mark the compact units in and around the shingles that many records share."""
-    change = np.zeros(length + 1, np.int64)
-    for start, end in {(hit.start, hit.end) for hit in hits if hit.field.startswith("note_") and hit.sharers >= COMMON}:
-        margin = (end - start) // 2
-        change[max(0, start - margin)] += 1
-        change[min(length, end + margin)] -= 1
-    return np.cumsum(change[:-1]) > 0

@@ -5,8 +5,6 @@ ends, spaces and punctuation do not matter. Record side: winnowed, see `matchers
 position, so that any shingle that survived an edit is seen.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,27 +47,6 @@ def shingles(kernel: Kernel, stream: Folded, grams: Grams) -> tuple[NDArray[np.u
     """Return tag and beginning of every shingle of the stream: the page side."""
     starts = positions(stream, grams)
     return kernel.tags(grams.field, stream.units, starts, grams.size), starts
-
-
-def winnowed(kernel: Kernel, stream: Folded, grams: Grams) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Return the shingles that stand for a record: the smallest tag of every window, each once."""
-    tags, starts = shingles(kernel, stream, grams)
-    if len(tags) == 0:
-        return tags, starts
-    views = np.lib.stride_tricks.sliding_window_view(tags, min(grams.window, len(tags)))
-    chosen = np.unique(views.argmin(axis=1) + np.arange(len(views)))
-    tags, starts = tags[chosen], starts[chosen]
-    _, first = np.unique(tags, return_index=True)
-    return tags[first], starts[first]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Tokens:
-    """A text as hashed tokens, one for each character and its neighbours."""
-
-    values: NDArray[np.uint16]
-    width: int
-    """Characters of one token."""
 
 
 def token_width(stream: Folded) -> int:

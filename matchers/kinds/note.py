@@ -1,7 +1,7 @@
 """Clinical notes and other free text about a person: looked for by excerpts.
 
-Canonical is letters, digits and Han characters without anything between them. A verbatim run of 20 Han or 80 Latin
-characters is found by a winnowed shingle [Schleimer, Wilkerson, Aiken 2003]; how much of the text stands on the page
+Canonical is letters, digits and Han characters without anything between them. A verbatim run of 13 Han or 25 Latin
+characters hits a winnowed shingle [Schleimer, Wilkerson, Aiken 2003]; how much of the text stands on the page
 is then weighed by comparing sequences of hashed tokens. A phrase that three records share identifies nobody.
 """
 
@@ -13,8 +13,8 @@ from matchers.kinds.kind import Grams, Term
 CODE = 9
 ROLE = "primary"
 GRAMS = (
-    Grams("note_han", 8, 9, han=True, digit=False, weight=6.0),
-    Grams("note_latin", 16, 20, han=False, digit=False, weight=6.0),
+    Grams("note_han", 6, 8, han=True, digit=False, weight=6.0),
+    Grams("note_latin", 12, 14, han=False, digit=False, weight=6.0),
 )
 
 SHOULD_MATCH = (

@@ -82,7 +82,14 @@ class Bench:
         tags = [self.enroller.filter_tags(each.sealed_tokens) for each in self.store.records.values()]
         known = BloomFilter.build(np.concatenate(tags) if tags else np.zeros(0, np.uint64))
         kernel = Kernel(self.key.kernel_key())
-        return Engine(LocalEvaluator(self.key), kernel, known, self.store, MatchingSettings())
+        return Engine(
+            LocalEvaluator(self.key),
+            kernel,
+            known,
+            self.store,
+            MatchingSettings(),
+            commonness=self.enroller.census.commonness(),
+        )
 
     def examine(self, *texts: str, ocr: bool = False) -> Examination:
         """Examine one page."""
