@@ -39,7 +39,7 @@ NO_DIGIT: Final = 255
 """Entry of `soft_digits` of what is no digit in any reading."""
 _SOFT: Final = dict(
     zip(
-        "oqdilzsbg|!&〇零一二三四五六七八九幺两壹贰叁参肆伍陆柒捌玖", "00011258911800123456789121233456789", strict=True
+        "oqdilzsbg|!&〇零一二三四五六七八九幺两壹贰叁参肆伍陆柒捌玖", "00011258918800123456789121233456789", strict=True
     )
 )
 """Letters and signs misread or written for a digit, and Han numerals."""
@@ -140,17 +140,6 @@ def soft_digits() -> NDArray[np.uint8]:
 def looking() -> frozenset[str]:
     """Return the characters that a token may read by their look."""
     return frozenset(map(chr, np.flatnonzero(table().extra[:LAST_PLANES]).tolist()))
-
-
-@cache
-def soft_digits() -> NDArray[np.uint8]:
-    """Return for each canonical unit its value when read as a digit, 255 when none."""
-    table = np.full(0x10000, 255, np.uint8)
-    for character, value in zip("0123456789oqdilzsbg|&!", "0123456789000112589188", strict=True):
-        table[ord(character)] = int(value)
-    for character, value in zip("〇零一二三四五六七八九幺两壹贰叁肆伍陆柒捌玖", "0012345678912123456789", strict=True):
-        table[ord(character)] = int(value)
-    return table
 
 
 def digest() -> str:

@@ -3,7 +3,7 @@
 Canonical is f, m or x. Rarity: one bit. Only ever supports; by itself and in conjunctions it says nothing.
 """
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds.kind import Grams, Term, compact
 
 CODE = 19

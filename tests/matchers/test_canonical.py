@@ -161,6 +161,16 @@ def test_short_values_fold_alike(text: str) -> None:
     assert canonical(text[:9]) == fold(text[:9]).text
 
 
+@pytest.mark.parametrize("piece", ["{}", "a{}1", "何{} "])
+def test_every_character_folds_alike_in_short_values(piece: str) -> None:
+    """Alone and between letters, each character has the same canonical form the short way and in a page."""
+    texts = [piece.format(chr(code)) for code in (*range(0x11000), *range(0x1D400, 0x1D800))]
+    folded, starts = fold_many(texts)
+    ends = [*(starts[1:] - 1).tolist(), len(folded)]
+    for text, start, end in zip(texts, starts.tolist(), ends, strict=True):
+        assert canonical(text) == folded.units[start:end].tobytes().decode("utf-16-le"), hex(ord(text[0]))
+
+
 @pytest.mark.parametrize("character", ["\u0301", "ﷺ", "😀", "\0", "\ud800", "а", "৪", "1"])
 def test_a_million_of_one_character(character: str) -> None:
     """A million of the worst characters fold as one of them, beside others."""
