@@ -19,12 +19,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from matchers import foldtables
-from matchers.canonical import LINEBREAK, SEPARATOR, fold, fold_many, without
+from matchers.canonical import LINEBREAK, SEPARATOR, canonical, fold, fold_many, without
 from matchers.characters import simplified
 from matchers.filter import BloomFilter
 from matchers.kernel import Kernel
+from matchers.passages import compact
 
 FEED = Path(__file__).resolve().parents[1] / ".." / "shared" / "data" / "bench_dev" / "feed.jsonl.gz"
 KEY = bytes(range(32))
@@ -94,9 +96,8 @@ def start_up() -> list[Figure]:
     """Return what building the tables costs a process once."""
     steps: list[tuple[str, Callable[[], object]]] = [
         ("tables: traditional to simplified", simplified),
-        ("tables: first plane", foldtables.first_plane),
-        ("tables: classes and lookalikes", lambda: (foldtables.classes(), foldtables.lookalikes())),
-        ("tables: beyond, at the first emoji", foldtables.planes_beyond),
+        ("tables: every character", foldtables.table),
+        ("compiled pass: from its cache, or compiled anew", lambda: fold("a")),
     ]
     figures = []
     for name, build in steps:
@@ -116,13 +117,21 @@ def folding(texts: Sequence[str], rounds: int) -> list[Figure]:
             lower = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
             invisible.sub("", lower).translate(table)
 
+    def one_by_one(values: Sequence[str]) -> None:
+        for value in values:
+            canonical(value)
+
+    def batches(some: Sequence[str]) -> None:
+        for first in range(0, len(some), 64):
+            fold_many(some[first : first + 64])
+
     chinese = [text for text in texts if sum(c > "\u2e80" for c in text[:200]) * 2 > len(text[:200])]
     lengths = {"": sum(map(len, texts)), ", Chinese": sum(map(len, chinese))}
     figures: list[Figure] = []
     for label, some in (("", texts), (", Chinese", chinese)):
         ways: dict[str, tuple[Callable[[], object], int]] = {
             f"classic chain{label}, per character": (partial(chain, some), lengths[label]),
-            f"fold_many{label}, per character": (partial(fold_many, some), lengths[label]),
+            f"fold_many of 64 posts each{label}, per character": (partial(batches, some), lengths[label]),
         }
         if not label:
             long = "\n".join(some)
@@ -130,8 +139,10 @@ def folding(texts: Sequence[str], rounds: int) -> list[Figure]:
             ways["fold of one long text, per character"] = (partial(fold, long), len(long))
             whole, _ = fold_many(texts)
             ways["without separators, per unit"] = (partial(without, whole, SEPARATOR | LINEBREAK), len(whole))
+            values = [text[:10] for text in texts]
+            ways["canonical of 10 characters, per value"] = (partial(one_by_one, values), len(values))
         measured = nanoseconds(ways, rounds)
-        slow, fast = f"classic chain{label}, per character", f"fold_many{label}, per character"
+        slow, fast = f"classic chain{label}, per character", f"fold_many of 64 posts each{label}, per character"
         figures += [*measured, ratio(f"fold_many against the chain{label}", measured, slow, fast)]
     return figures
 
@@ -146,6 +157,13 @@ def tagging(texts: Sequence[str], rounds: int) -> list[Figure]:
     some = np.sort(generator.choice(every, len(every) // 10, replace=False))
     page, _ = fold_many(texts)
     starts = np.flatnonzero(page.classes[:-8])
+    han, latin = (
+        compact(fold_many([t for t in texts if (sum(c > "\u2e80" for c in t) * 2 > len(t)) is chinese])[0])
+        for chinese in (True, False)
+    )
+    every_han, every_latin = np.arange(len(han) - 7), np.arange(len(latin) - 15)
+    encryptor, blocks = Cipher(algorithms.AES(bytes(16)), modes.ECB()).encryptor(), bytes(1 << 17)  # noqa: S305
+    room = bytearray(len(blocks) + 16)
     text = digits.astype(np.uint8).tobytes()
     few = range(100_000)
 
@@ -163,6 +181,15 @@ def tagging(texts: Sequence[str], rounds: int) -> list[Figure]:
         "tags, 11 digits at a tenth of the indices": (lambda: kernel.tags("f", digits, some, 11), len(some)),
         "tags, 18 digits at a tenth of the indices": (lambda: kernel.tags("f", digits, some, 18), len(some)),
         "tags, 8 units of mixed pages at every index": (lambda: kernel.tags("f", page.units, starts, 8), len(starts)),
+        "shingles of a page, 8 Han at every index": (
+            partial(kernel.tags, "f", han.units, every_han, 8),
+            len(every_han),
+        ),
+        "shingles of a page, 16 Latin at every index": (
+            partial(kernel.tags, "f", latin.units, every_latin, 16),
+            len(every_latin),
+        ),
+        "AES of the blocks alone, per block": (lambda: encryptor.update_into(blocks, room), len(blocks) // 16),
         "keyed blake2b, loop": (blake, len(few)),
         "HMAC-SHA256, loop": (mac, len(few)),
     }

@@ -10,15 +10,20 @@ Decisions, all of them part of `canonical.VERSION`:
   agree without looking at neighbours, and a stack of marks costs nothing.
 - Ø, ł, æ and the like, which have no decomposition, become the ASCII letters people type instead.
 - A digit of any script or ornament becomes 0-9. Han numerals stay Han: only a kind knows whether they count.
+- So do their variants (ɓ, ƙ, ꬲ), by name, and look-alikes of scripts nobody writes a patient's data in.
 - Signs that hide (● ■ ★ ×) become *; ○ becomes 〇, which hides in 张〇〇 and counts in 二〇二三.
 - Dashes become -, quotes ' or ", middle dots ·, 。 and … a dot, every space a space, every line end a line feed.
 """
 
+import re
 import unicodedata
 from functools import cache, lru_cache
 from typing import Final
 
 import opencc
+
+from matchers.lookalikes import DIGITS, DISUSED, LETTERS, NUMERAL_SCRIPTS, NUMERALS
+from matchers.lookalikes import SIGNS as LOOKALIKE_SIGNS
 
 DIGIT: Final = 1
 """0-9."""
@@ -74,14 +79,16 @@ _DROPPED = frozenset(
     for code in range(first, last + 1)
 )  # fmt: skip
 _HANGZHOU = {chr(0x3021 + n): str(n + 1) for n in range(9)}
-_EXACT: dict[str, str] = {sign: to for to, signs in _SIGNS for sign in signs} | _LATIN | _RADICALS | _HANGZHOU
-_LOOKALIKES = dict(
-    zip("АВСЕНІЈКМОРЅТХУԚԜҮЗавсеніјкморѕтхуԛԝүһԁӏᴦ", "abcehijkmopstxyqwyzabcehijkmopstxyqwyhdlr", strict=True)
-) | dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹϺαβεζηικμνορτυχϲγωϳՕՍօսհո", "abezhikmnoptyxcmabezhikmvoptuxcywjosouhn", strict=True))
+_EXACT: dict[str, str] = {sign: to for to, signs in _SIGNS for sign in signs}
+_EXACT |= _LATIN | _RADICALS | _HANGZHOU | DISUSED | LOOKALIKE_SIGNS
 _NAMED = (
     "LATIN LETTER SMALL CAPITAL ",
     "NEGATIVE CIRCLED LATIN CAPITAL LETTER ",
     "NEGATIVE SQUARED LATIN CAPITAL LETTER ",
+)
+_VARIANT: Final = re.compile(
+    r"LATIN (?:SMALL|CAPITAL) LETTER (?:BLACKLETTER |SCRIPT |INSULAR |STIRRUP |DOTLESS )?"
+    r"([A-Z])(?: WITH .*| WITHOUT .*)?"
 )
 
 
@@ -152,24 +159,37 @@ def _number(character: str) -> str | None:
 
 
 def _named_letter(character: str) -> str | None:
-    """Return a-z for small capitals and negative circled or squared letters, which Unicode only names."""
-    if not ("\u0262" <= character <= "\u02a2" or "\u1d00" <= character <= "\u1d2b" or character >= "\U0001f150"):
+    """Return a-z for what Unicode only names: small capitals, white on black letters, variants (ɓ, ƙ, ɽ, ꬲ)."""
+    if not ("\u0180" <= character <= "\u02af" or character >= "\u1d00"):
         return None
     name = unicodedata.name(character, "")
     for prefix in _NAMED:
         letter = name.removeprefix(prefix)
         if len(letter) == 1:
             return letter.lower()
-    return None
+    variant = _VARIANT.fullmatch(name)
+    return variant.group(1).lower() if variant else None
 
 
 def lookalike(character: str) -> str:
-    """Return the letter a-z that a Greek, Cyrillic or Armenian letter looks like, or "" when none.
+    """Return the letter a-z that a letter or a digit of another script looks like, or "" when none.
 
     Capitals are judged as capitals (Ν looks like n, ν like v), for which the character is needed before it was folded.
     """
+    if unicodedata.category(character) == "Nd":
+        return "o" if ord(character) in NUMERAL_SCRIPTS else ""
     base = unicodedata.normalize("NFKD", character)[0]
-    return _LOOKALIKES.get(base) or _LOOKALIKES.get(base.casefold(), "")
+    return LETTERS.get(base) or LETTERS.get(base.casefold(), "")
+
+
+def digit_lookalike(character: str) -> str:
+    """Return the digit 0-9 that a letter or a digit of another script looks like, or "" when none."""
+    if unicodedata.category(character) == "Nd":
+        if any(zero <= ord(character) < zero + 10 for zero in NUMERAL_SCRIPTS):
+            return NUMERALS.get(character) or str(unicodedata.digit(character))
+        return ""
+    base = unicodedata.normalize("NFKD", character)[0]
+    return DIGITS.get(base) or DIGITS.get(base.casefold(), "")
 
 
 def class_of(character: str) -> int:

@@ -1,7 +1,7 @@
-"""The rules of `matchers.characters` as look-up tables over code units, built once per process when first needed."""
+"""The rules of `matchers.characters` as look-up tables over code points, built once per process when first needed."""
 
 import hashlib
-from collections.abc import Iterable
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -9,70 +9,97 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from matchers.characters import HAN, OTHER, class_of, fold_character, lookalike, simplified
+from matchers.characters import (
+    DIGIT,
+    HAN,
+    LETTER,
+    OTHER,
+    class_of,
+    digit_lookalike,
+    fold_character,
+    lookalike,
+    simplified,
+)
 
-DROP: Final = 0xFFFF
-"""Entry of a unit that disappears."""
-EXPAND: Final = 0xFFFE
-"""Entry of a unit that becomes several: see `start`, `count`, `pool`."""
-ITSELF: Final = 0xD800
-"""Entry of a character beyond the first plane that stays as it is."""
+PLAIN: Final = 0
+"""Becomes one unit, whatever stands around it."""
+DROPPED: Final = 1
+"""Disappears."""
+GROWS: Final = 2
+"""Becomes several units: see `start`, `count`, `pool`."""
+PAIR: Final = 3
+"""Stays as it is, a surrogate pair."""
+FOREIGN: Final = 4
+"""Becomes one unit, a letter or a digit of which its token decides whether it is read by its look."""
 BEYOND: Final = 0x10000
 """First code point beyond the first plane."""
 LAST_PLANES: Final = 0x40000
 """First code point after the planes that hold characters; what lies above stays, or is dropped as invisible."""
+NO_DIGIT: Final = 255
+"""Entry of `soft_digits` of what is no digit in any reading."""
+_SOFT: Final = dict(
+    zip(
+        "oqdilzsbg|!&〇零一二三四五六七八九幺两壹贰叁参肆伍陆柒捌玖", "00011258918800123456789121233456789", strict=True
+    )
+)
+"""Letters and signs misread or written for a digit, and Han numerals."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoldTable:
-    """Answers by code unit (first plane) or by code point less 0x10000 (planes 1 to 3)."""
+    """Answers by code point, U+0000 to U+3FFFF."""
 
-    unit: NDArray[np.uint16]
-    """The one unit it becomes, or DROP, EXPAND, ITSELF."""
-    start: NDArray[np.int32]
-    """Where in the pool the answer of an expanding character starts."""
-    count: NDArray[np.uint8]
-    """How many units that answer has."""
-    pool: NDArray[np.uint16]
-    """Units of all longer answers."""
+    entry: NDArray[np.uint32]
+    """The unit it becomes, its class flags << 16, and PLAIN … FOREIGN << 24.
 
+    A growing character has where its answer starts in the pool, and how many units << 16.
+    """
+    extra: NDArray[np.uint16]
+    """The letter a-z it looks like, and the digit 0-9 it looks like << 8, both in ASCII and 0 when none.
 
-@cache
-def first_plane() -> FoldTable:
-    """Return the table of U+0000 to U+FFFF; unit 0, the border between texts, stays 0."""
-    han = [ord(character) for character in simplified() if 0x3400 <= ord(character) <= 0x9FFF]
-    rest = (range(1, 0x3400), han, range(0xA000, 0xD800), range(0xF900, 0x10000))
-    return _table(np.arange(0x10000, dtype=np.uint16), 0, [code for part in rest for code in part], ())
+    Behind these, from LAST_PLANES on, the pool: the units of all longer answers.
+    """
 
 
 @cache
-def planes_beyond() -> FoldTable:
-    """Return the table of planes 1 to 3."""
-    han = [ord(character) for character in simplified() if ord(character) >= 0x20000]
-    rest = (range(BEYOND, 0x20000), han, range(0x2F800, 0x2FA20))
-    unit = np.full(LAST_PLANES - BEYOND, ITSELF, np.uint16)
-    return _table(unit, BEYOND, [code for part in rest for code in part], first_plane().pool.tolist())
-
-
-def _table(unit: NDArray[np.uint16], first: int, codes: Iterable[int], pool_before: Iterable[int]) -> FoldTable:
-    """Fill the table from what each of the code points folds to; the others keep what `unit` holds."""
-    start = np.zeros(len(unit), np.int32)
-    count = np.ones(len(unit), np.uint8)
-    pool = list(pool_before)
-    for code in codes:
+def table() -> FoldTable:
+    """Return the table of every character; NUL is dropped, for unit 0 is the border between texts."""
+    entry = np.arange(LAST_PLANES, dtype=np.uint32)
+    entry[:BEYOND] |= classes().astype(np.uint32) << 16
+    entry[0], entry[BEYOND:] = DROPPED << 24, PAIR << 24
+    looks = np.zeros(LAST_PLANES, np.uint16)
+    pool: list[int] = []
+    for code in _changeable():
         character = chr(code)
         answer = fold_character(character)
-        if answer == character:
-            continue
-        index = code - first
         if len(answer) == 1 and ord(answer) < BEYOND:
-            unit[index] = ord(answer)
-            continue
-        units = np.frombuffer(answer.encode("utf-16-le"), np.uint16).tolist()
-        unit[index] = EXPAND if units else DROP
-        start[index], count[index] = len(pool), len(units)
-        pool.extend(units)
-    return FoldTable(unit, start, count, np.array(pool, np.uint16))
+            flags = int(classes()[ord(answer)])
+            looks[code] = _looks(character, answer) if flags in {LETTER, DIGIT} and not "0" <= character <= "9" else 0
+            entry[code] = ord(answer) | flags << 16 | (FOREIGN if looks[code] else PLAIN) << 24
+        elif not answer:
+            entry[code] = int(entry[code]) & 0xFF0000 | DROPPED << 24  # a surrogate's class is that of its pairs
+        elif answer != character:
+            answers = np.frombuffer(answer.encode("utf-16-le"), np.uint16).tolist()
+            entry[code] = len(pool) | len(answers) << 16 | GROWS << 24
+            pool.extend(answers)
+    if len(pool) >= BEYOND:
+        raise OverflowError("the longer answers no longer fit 16-bit places: widen FoldTable.entry")
+    return FoldTable(entry, np.concatenate([looks, np.array(pool, np.uint16)]))
+
+
+def _looks(character: str, answer: str) -> int:
+    """Return the letter and the digit << 8 that a character looks like, or that what it becomes looks like."""
+    letter = lookalike(character) or lookalike(answer)
+    digit = digit_lookalike(character) or digit_lookalike(answer)
+    return ord(letter or "\0") | ord(digit or "\0") << 8
+
+
+def _changeable() -> list[int]:
+    """Return the code points that may become something else; the border between texts and most Han stay."""
+    han = [ord(character) for character in simplified()]
+    rest = (range(1, 0x3400), han, range(0xA000, 0x20000), range(0x2F800, 0x2FA20))
+    codes = [code for part in rest for code in part]
+    return [code for code in codes if code < BEYOND or unicodedata.category(chr(code)) != "Cn"]
 
 
 @cache
@@ -90,24 +117,29 @@ def classes() -> NDArray[np.uint8]:
 
 
 @cache
-def lookalikes() -> NDArray[np.uint16]:
-    """Return for each code unit the Latin letter it looks like, 0 when none."""
-    table = np.zeros(0x10000, np.uint16)
-    for part in (range(0x370, 0x590), range(0x1D26, 0x1D2B), range(0x1F00, 0x2000)):
-        for code in part:
-            table[code] = ord(lookalike(chr(code)) or "\0")
-    return table
+def soft_digits() -> NDArray[np.uint8]:
+    """Return for each canonical unit its value 0 to 9 when read as a digit, else NO_DIGIT.
+
+    0-9 are hard digits (class DIGIT) and stand for themselves. All others are soft, and only what stands around them
+    makes them digits: Han numerals (class HAN), o l i z s b and the like (class LATIN), signs, and letters of other
+    scripts by their look (class LETTER).
+    """
+    found = np.full(0x10000, NO_DIGIT, np.uint8)
+    for code in range(0x80, 0x10000):
+        look = int(table().extra[code])
+        letter, digit = chr(look & 0xFF), chr(look >> 8)
+        if look and classes()[code] == LETTER:
+            found[code] = int(digit) if look >> 8 else int(_SOFT.get(letter, NO_DIGIT))
+    for character, value in _SOFT.items():
+        found[ord(character)] = int(value)
+    found[0x30:0x3A] = np.arange(10)
+    return found
 
 
 @cache
-def soft_digits() -> NDArray[np.uint8]:
-    """Return for each canonical unit its value when read as a digit, 255 when none."""
-    table = np.full(0x10000, 255, np.uint8)
-    for character, value in zip("0123456789oqdilzsbg|&!", "0123456789000112589188", strict=True):
-        table[ord(character)] = int(value)
-    for character, value in zip("〇零一二三四五六七八九幺两壹贰叁肆伍陆柒捌玖", "0012345678912123456789", strict=True):
-        table[ord(character)] = int(value)
-    return table
+def looking() -> frozenset[str]:
+    """Return the characters that a token may read by their look."""
+    return frozenset(map(chr, np.flatnonzero(table().extra[:LAST_PLANES]).tolist()))
 
 
 def digest() -> str:
@@ -116,9 +148,6 @@ def digest() -> str:
     It changes when Python's Unicode data or OpenCC's table give another answer: what was enrolled under another
     digest may be missed.
     """
-    hashed = hashlib.sha256()
-    for table in (first_plane(), planes_beyond()):
-        for part in (table.unit, table.start, table.count, table.pool):
-            hashed.update(part.tobytes())
-    hashed.update(classes().tobytes() + lookalikes().tobytes())
-    return hashed.hexdigest()
+    every = table()
+    parts = (every.entry, every.extra, soft_digits())
+    return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()

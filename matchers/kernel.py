@@ -1,4 +1,4 @@
-"""Keyed 64-bit tags of many windows at once: AES-128 as the pseudo-random function, numpy around it.
+"""Keyed 64-bit tags of many windows at once: AES-128 as the pseudo-random function, compiled packing around it.
 
 A window of at most 16 bytes is one AES block; a longer one is chained (CBC-MAC), with a key of its own for each
 number of blocks, so that no window is the beginning of another. Packing is injective: one byte per unit where all
@@ -14,22 +14,15 @@ import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 from numpy.typing import NDArray
 
+from matchers.packing import BLOCK, longer, pack, pack_block, scatter, winnow, words_of
 from model.errors import KeyUnusable
 
-BLOCK: Final = 16
-"""Bytes of one AES block."""
-_BATCH: Final = 1 << 14
-"""Windows encrypted at once: 256 KiB of blocks stay in the processor's cache."""
-_CROWDED: Final = 4
-"""Units per window up to which all windows of a stretch are copied first."""
-_BLOCK_TYPE: Final = np.dtype(np.complex128)
-"""A type of 16 bytes that numpy copies as one thing, several times faster than two words; never computed with."""
+_BATCH: Final = 1 << 13
+"""Windows encrypted at once: their blocks stay in the processor's cache, before and after."""
 _LINE_FEED: Final = 0x0A
-_LOW: Final = np.uint64(0xFFFFFFFF)
-_KEEP: Final = np.frombuffer(
-    b"".join(b"\xff" * length + b"\0" * (BLOCK - length) for length in range(BLOCK + 1)), np.uint64
-).reshape(BLOCK + 1, 2)
-"""For each number of bytes the mask that keeps so many of a block."""
+_TAG: Final = 1
+_WHOLE: Final = 2
+"""Words of a block that are asked for."""
 
 
 class Kernel:
@@ -58,31 +51,14 @@ class Kernel:
         `lengths` is one number for all windows or one per window, at least 1. Windows of 1 to 64 units are what it
         is made for; longer ones cost in proportion. The tag depends on the field and the units alone.
         """
-        return _first_half(self._blocks(field, units, starts, lengths))
+        return self._words(field, units, starts, lengths, _TAG)
 
     def blocks_of(self, field: str, values: Sequence[str]) -> NDArray[np.uint8]:
         """Return the 16 bytes of which `tags_of` gives the first 8, a row for each canonical string.
 
         They stand for a value in a conjunction, so that two halves can be brought together without plaintext.
         """
-        return self._blocks(field, *_joined(values)).view(np.uint8).reshape(-1, BLOCK)
-
-    def _blocks(
-        self, field: str, units: NDArray[np.uint16], starts: NDArray[np.integer], lengths: NDArray[np.integer] | int
-    ) -> NDArray[np.complex128]:
-        """Return the block of each window."""
-        sizes = np.full(min(len(starts), _BATCH), lengths) if isinstance(lengths, int) else lengths
-        if not len(starts):
-            return np.zeros(0, _BLOCK_TYPE)
-        if not units.all():  # 0 pads a block, so within a window it counts as a unit that canonical text cannot hold
-            units = np.where(units == 0, np.uint16(0xFFFF), units)
-        one = _padded(units.astype(np.uint8))
-        wide = units > 0xFF
-        if not wide.any():
-            return self._batches(field, one, None, None, starts, sizes)
-        seen = np.zeros(len(units) + 1, np.int32)
-        np.cumsum(wide, out=seen[1:])
-        return self._batches(field, one, _padded(units.view(np.uint8)), seen, starts, sizes)
+        return self._words(field, *_joined(values), _WHOLE).view(np.uint8).reshape(-1, BLOCK)
 
     def tags_of(self, field: str, values: Sequence[str]) -> NDArray[np.uint64]:
         """Return the tag of each canonical string, the same as `tags` gives for its window."""
@@ -92,7 +68,7 @@ class Kernel:
         """Return the tag of each conjunction of two tags; order matters."""
         blocks = np.empty((len(left), 2), np.uint64)
         blocks[:, 0], blocks[:, 1] = left, right
-        return _first_half(_encrypt(self._encryptor(field, "pair", 1), blocks.view(_BLOCK_TYPE).ravel()))
+        return _encrypt(self._encryptor(field, "pair", 1), blocks.ravel())[::2].copy()
 
     def shingles(
         self, field: str, units: NDArray[np.uint16], k: int, w: int
@@ -105,107 +81,64 @@ class Kernel:
         """
         if k < 1 or w < 1:
             raise ValueError("a shingle needs k >= 1 units and a window w >= 1 shingles")
-        border = (units == 0) | (units == _LINE_FEED)
-        count = len(units) - k + 1
-        tags = np.zeros(max(count, 0), np.uint64)
-        kept = [np.zeros(0, np.int64)]
+        units = _readable(units)
+        count = max(len(units) - k + 1, 0)
+        tags = np.empty(count, np.uint64)
+        blocks, every = -(-2 * k // BLOCK), np.arange(count)
+        encryptor, words = self._encryptor(field, f"shingle {k}", blocks), words_of(units)
         for first in range(0, count, _BATCH):
-            reach = min(first + _BATCH + w - 1, count)
-            part = self._dense(field, units[first : reach + k - 1], k)
-            tags[first:reach] = part
-            kept.append(_winnow(part, border[first : reach + k - 1], k, w) + first)
-        short, groups = _short_runs(border, k, w)
-        if len(groups):
-            kept.append(short.take(_smallest(tags.take(short), groups)))
-        positions = np.sort(np.concatenate(kept), kind="stable")  # neighbouring batches and short runs interleave
-        positions = positions[np.append(True, positions[1:] != positions[:-1])[: len(positions)]]
+            begins = every[first : first + _BATCH]
+            chain = _chained(encryptor, words, units, begins, np.full(1, k), True, blocks)
+            tags[first : first + _BATCH] = chain[::2]
+        positions = winnow(tags, units, k, w, _LINE_FEED)
         return tags.take(positions), positions
 
-    def _dense(self, field: str, units: NDArray[np.uint16], k: int) -> NDArray[np.uint64]:
-        """Return the tag of the k units at every index, two bytes each under keys of their own."""
-        count = len(units) - k + 1
-        blocks = -(-2 * k // BLOCK)
-        padded = np.zeros(count + 8 * blocks, np.uint16)
-        padded[: len(units)] = units
-        encryptor = self._encryptor(field, f"shingle {k}", blocks)
-        chain: NDArray[np.complex128] | None = None
-        for block in range(blocks):
-            data = _windows(padded[8 * block :].view(np.uint8), 2)[:count].copy()
-            if block == blocks - 1 and k % 8:
-                _keep(data, 2 * (k % 8))
-            if chain is not None:
-                _words(data)[...] ^= _words(chain)
-            chain = _encrypt(encryptor, data)
-        assert chain is not None
-        return _first_half(chain)
+    def _words(
+        self, field: str, units: NDArray[np.uint16], starts: NDArray[np.integer],
+        lengths: NDArray[np.integer] | int, asked: int,
+    ) -> NDArray[np.uint64]:  # fmt: skip
+        """Return the first one or two words of the block of each window."""
+        out = np.empty(asked * len(starts), np.uint64)
+        units = _readable(units)
+        words = words_of(units)
+        begins = np.ascontiguousarray(starts, np.int64)
+        sizes = np.ascontiguousarray(np.full(1, lengths) if isinstance(lengths, int) else lengths, np.int64)
+        for first in range(0, len(begins), _BATCH):
+            some = begins[first : first + _BATCH]
+            own = sizes[first : first + _BATCH] if len(sizes) > 1 else sizes
+            self._batch(field, words, units, some, own, asked, out[asked * first :])
+        return out
 
-    def _batches(
-        self, field: str, one: NDArray[np.uint8], two: NDArray[np.uint8] | None, seen: NDArray[np.int32] | None,
-        starts: NDArray[np.integer], lengths: NDArray[np.integer],
-    ) -> NDArray[np.complex128]:  # fmt: skip
-        """Return the blocks of all windows, from the units in one and in two bytes and the count of wide ones before."""
-        tags = np.empty(len(starts), _BLOCK_TYPE)
-        for first in range(0, len(starts), _BATCH):
-            begins = starts[first : first + _BATCH].astype(np.intp, copy=False)
-            extents = lengths[first : first + _BATCH] if len(lengths) == len(starts) else lengths[: len(begins)]
-            sizes = extents.astype(np.intp, copy=False)
-            ends = begins + sizes
-            # Seen without sign a negative start is a huge one.
-            if sizes.min() < 1 or begins.view(np.uintp).max() >= len(one) or ends.max() > len(one) - BLOCK:
-                raise ValueError("a window must hold at least one unit and lie within the units")
-            is_wide = None if seen is None else seen.take(ends) != seen.take(begins)
-            if two is None or is_wide is None or not is_wide.any():
-                tags[first : first + len(begins)] = self._chained(field, "narrow", one, begins, sizes)
-                continue
-            for width, data, size, chosen in (
-                ("narrow", one, 1, np.flatnonzero(~is_wide)), ("wide", two, 2, np.flatnonzero(is_wide))
-            ):  # fmt: skip
-                if len(chosen):
-                    tags[first + chosen] = self._chained(
-                        field, width, data, begins[chosen] * size, sizes[chosen] * size
-                    )
-        return tags
-
-    def _chained(
-        self, field: str, width: str, data: NDArray[np.uint8], begins: NDArray[np.intp], extents: NDArray[np.intp]
-    ) -> NDArray[np.complex128]:
-        """Return the blocks of windows (in bytes) of one width, grouped by their number of blocks."""
-        least, most = -(-int(extents.min()) // BLOCK), -(-int(extents.max()) // BLOCK)
-        if least == most:
-            return self._group(field, width, data, begins, extents, most)
-        blocks = (extents + (BLOCK - 1)) >> 4
-        tags = np.empty(len(begins), _BLOCK_TYPE)
-        small = blocks.astype(np.uint16) if blocks.max() < 1 << 16 else blocks  # numpy sorts short integers by radix
-        order = np.argsort(small, kind="stable")
-        for chosen in np.split(order, np.flatnonzero(np.diff(blocks[order])) + 1):
-            tags[chosen] = self._group(field, width, data, begins[chosen], extents[chosen], int(blocks[chosen[0]]))
-        return tags
-
-    def _group(
-        self, field: str, width: str, data: NDArray[np.uint8], begins: NDArray[np.intp], extents: NDArray[np.intp],
-        blocks: int,
-    ) -> NDArray[np.complex128]:  # fmt: skip
-        """Return the blocks of windows (in bytes) that all fill the same number of blocks."""
-        encryptor = self._encryptor(field, width, blocks)
-        windows = _windows(data, 1)
-        low, high = int(begins.min()), int(begins.max()) + 1
-        crowded = high - low <= _CROWDED * len(begins)
-        places = begins - low if crowded else begins
-        least, most = int(extents.min()), int(extents.max())
-        chain: NDArray[np.complex128] | None = None
-        for block in range(blocks):
-            skip = BLOCK * block
-            # Copying every window of a stretch and taking from the copy beats taking from overlapping windows.
-            part = windows[low + skip : high + skip].copy().take(places) if crowded else windows[places + skip]
-            if block == blocks - 1 and least != most:
-                _words(part)[...] &= _KEEP.take(extents - skip, axis=0)
-            elif block == blocks - 1 and most != BLOCK * blocks:
-                _keep(part, most - skip)
-            if chain is not None:
-                _words(part)[...] ^= _words(chain)
-            chain = _encrypt(encryptor, part)
-        assert chain is not None
-        return chain
+    def _batch(
+        self, field: str, words: NDArray[np.uint64], units: NDArray[np.uint16], starts: NDArray[np.int64],
+        lengths: NDArray[np.int64], asked: int, out: NDArray[np.uint64],
+    ) -> None:  # fmt: skip
+        """Write the words asked for of so many windows as are encrypted at once."""
+        blocks = np.empty(2 * len(starts), np.uint64)
+        places, others = np.empty(len(starts), np.int64), np.empty(len(starts), np.int64)
+        narrow, wide, more = pack(words, units, starts, lengths, blocks, places, others)
+        if narrow < 0:
+            raise ValueError("a window must hold at least one unit and lie within the units")
+        if narrow == len(starts):
+            cipher = _encrypt(self._encryptor(field, "narrow", 1), blocks)
+            out[: asked * narrow] = cipher if asked == _WHOLE else cipher[::2]
+            return
+        if narrow:
+            scatter(_encrypt(self._encryptor(field, "narrow", 1), blocks[: 2 * narrow]), places[:narrow], asked, out)
+        if wide:
+            first = len(starts) - wide
+            scatter(_encrypt(self._encryptor(field, "wide", 1), blocks[2 * first :]), places[first:], asked, out)
+        if not more:
+            return
+        chosen, kinds, ends = longer(words, units, starts, lengths, others[:more])
+        first = 0
+        for kind, end in zip(kinds.tolist(), ends.tolist(), strict=True):
+            some = chosen[first:end]
+            own = lengths[some] if len(lengths) > 1 else lengths
+            encryptor = self._encryptor(field, "wide" if kind & 1 else "narrow", kind >> 1)
+            chain = _chained(encryptor, words, units, starts[some], own, bool(kind & 1), kind >> 1)
+            scatter(chain, some, asked, out)
+            first = end
 
     def _encryptor(self, field: str, width: str, blocks: int) -> CipherContext:
         """Return the encryptor of one purpose, the same object each time."""
@@ -229,74 +162,28 @@ def _joined(values: Sequence[str]) -> tuple[NDArray[np.uint16], NDArray[np.intp]
     return units, np.cumsum(lengths) - lengths, lengths
 
 
-def _padded(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the bytes with a block of zeros behind, so that a block may be read at each of them."""
-    return np.append(data, np.zeros(BLOCK, np.uint8))
+def _readable(units: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Return the units in one piece and not to be written, as the compiled loops take them."""
+    whole = np.ascontiguousarray(units).view()
+    whole.flags.writeable = False
+    return whole
 
 
-def _windows(data: NDArray[np.uint8], step: int) -> NDArray[np.complex128]:
-    """Return the overlapping blocks of 16 bytes that start at every `step` bytes, without copying."""
-    count = (len(data) - BLOCK) // step + 1
-    return np.ndarray((count,), _BLOCK_TYPE, data, 0, (step,))
+def _chained(
+    encryptor: CipherContext, words: NDArray[np.uint64], units: NDArray[np.uint16], starts: NDArray[np.int64],
+    lengths: NDArray[np.int64], wide: bool, blocks: int,
+) -> NDArray[np.uint64]:  # fmt: skip
+    """Return the last block of the chain of each window, two words each; all have one width and number of blocks."""
+    packed = np.empty(2 * len(starts), np.uint64)
+    chain = packed
+    for block in range(blocks):
+        pack_block(words, units, starts, lengths, wide, block, chain, packed)
+        chain = _encrypt(encryptor, packed)
+    return chain
 
 
-def _words(blocks: NDArray[np.complex128]) -> NDArray[np.uint64]:
-    """Return contiguous blocks as two words each, the same memory."""
-    return blocks.view(np.uint64).reshape(-1, 2)
-
-
-def _keep(blocks: NDArray[np.complex128], size: int) -> None:
-    """Keep the first bytes of every block, in place; each half is one pass, which two words a row are not."""
-    words = blocks.view(np.uint64)
-    words[::2] &= _KEEP[size, 0]
-    words[1::2] &= _KEEP[size, 1]
-
-
-def _encrypt(encryptor: CipherContext, blocks: NDArray[np.complex128]) -> NDArray[np.complex128]:
-    """Return the blocks encrypted one by one."""
-    out = np.empty(len(blocks) + 1, _BLOCK_TYPE)
+def _encrypt(encryptor: CipherContext, blocks: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the blocks, two words each, encrypted one by one."""
+    out = np.empty(len(blocks) + 2, np.uint64)
     encryptor.update_into(blocks.view(np.uint8).data, out.view(np.uint8).data)
-    return out[:-1]
-
-
-def _first_half(blocks: NDArray[np.complex128]) -> NDArray[np.uint64]:
-    """Return the first word of each block."""
-    return blocks.view(np.uint64)[::2].copy()
-
-
-def _winnow(tags: NDArray[np.uint64], border: NDArray[np.bool_], k: int, w: int) -> NDArray[np.int64]:
-    """Return the indices of the shingles kept: of each w neighbours without a border the rightmost smallest."""
-    if len(tags) < w:
-        return np.zeros(0, np.int64)
-    minima, span = _rank(tags), 1
-    while span < w:
-        step = min(span, w - span)
-        minima = np.minimum(minima[:-step], minima[step:])
-        span += step
-    reach = k + w - 1
-    if border.any():
-        before = np.zeros(len(border) + 1, np.int32)
-        np.cumsum(border, out=before[1:])
-        minima = minima[before[reach:] == before[:-reach]]
-    kept = (_LOW - (minima & _LOW)).view(np.int64)
-    return kept[np.append(True, kept[1:] != kept[:-1])] if len(kept) else kept
-
-
-def _rank(tags: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the order of shingles: the tag's upper half, then the index from the right, so that none are equal."""
-    return (tags & ~_LOW) | (_LOW - np.arange(len(tags), dtype=np.uint64))
-
-
-def _short_runs(border: NDArray[np.bool_], k: int, w: int) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
-    """Return the positions of all shingles of runs that hold fewer than w, and where each run starts among them."""
-    edges = np.concatenate([[-1], np.flatnonzero(border), [len(border)]])
-    begins, sizes = edges[:-1] + 1, np.diff(edges) - k
-    chosen = (sizes > 0) & (sizes < w)
-    begins, sizes = begins[chosen], sizes[chosen]
-    groups = np.cumsum(sizes) - sizes
-    return np.repeat(begins - groups, sizes) + np.arange(sizes.sum()), groups
-
-
-def _smallest(tags: NDArray[np.uint64], groups: NDArray[np.intp]) -> NDArray[np.int64]:
-    """Return the index of the rightmost smallest tag of each group, a run of fewer than w shingles."""
-    return (_LOW - (np.minimum.reduceat(_rank(tags), groups) & _LOW)).view(np.int64)
+    return out[:-2]

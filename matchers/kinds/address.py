@@ -10,7 +10,7 @@ years look like four digits). An address alone never alerts.
 import re
 from collections.abc import Iterator
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds.kind import Grams, Term, compact
 
 CODE = 8

@@ -7,7 +7,7 @@ name and a day of visit (`matchers/conjunctions.py` works it out from the birth 
 import re
 from collections.abc import Iterator
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds.kind import Found, Grams, Term
 
 CODE = 22

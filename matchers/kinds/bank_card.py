@@ -8,7 +8,7 @@ import re
 
 from stdnum import luhn
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds.kind import Grams, Term, number_terms
 
 CODE = 16

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds.kind import Found, Grams, Term
 
 CODE = 6

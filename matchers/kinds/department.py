@@ -8,7 +8,7 @@ visited: 4 bits. Only in a conjunction with a name and a day of visit, or suppor
 import re
 from collections.abc import Iterator
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds.kind import Found, Grams, Term, compact
 
 CODE = 18

@@ -6,7 +6,7 @@ in the world; 30 bits are counted, since a mailbox may be a family's or an offic
 
 import re
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds.kind import Grams, Term
 
 CODE = 3

@@ -8,7 +8,7 @@ Immigration Department's form; python-stdnum has none). Rarity: 26 letters of a 
 
 import re
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds.kind import Grams, Term, compact, number_terms
 
 CODE = 13

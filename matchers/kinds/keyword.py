@@ -5,7 +5,7 @@ Han characters without anything between them. Rarity: the operator says that the
 phrase names nobody, so it is at most *suspicious*, never a leak.
 """
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds.kind import Grams, Term, compact
 
 CODE = 21

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, cast
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 
 _UNKNOWN = re.compile(
     r"无|不详|未知|没有|暂无|未提供|未填写?|拒绝提供"

@@ -7,7 +7,7 @@ its plate stands in every photograph of the street: 19 bits, too few to alert al
 import re
 from collections.abc import Iterator
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds.kind import Found, Grams, Term, compact
 
 CODE = 17

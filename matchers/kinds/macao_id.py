@@ -6,7 +6,7 @@ million numbers, and eight digits may be anything: 18 bits, 15 without the last.
 
 import re
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds.kind import Grams, Term, number_terms
 
 CODE = 14

@@ -7,7 +7,7 @@ alike. Where the hospital's form is known, the linkage schema may give it (`patt
 
 import re
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds.kind import Grams, Term
 
 CODE = 4

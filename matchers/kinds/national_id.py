@@ -7,7 +7,7 @@ Canonical is that of the kind whose number it is. Rarity: as the kind says; a pl
 import re
 from types import ModuleType
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds import hk_id, macao_id, mrn, resident_id, taiwan_id, uk_nhs, us_ssn
 from matchers.kinds.kind import Grams, Term, compact, number_terms
 

@@ -7,7 +7,7 @@ is then weighed by comparing sequences of hashed tokens. A phrase that three rec
 
 import re
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds.kind import Grams, Term
 
 CODE = 9

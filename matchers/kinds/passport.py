@@ -7,7 +7,7 @@ follow the country and the series, and numbers run in blocks.
 
 import re
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds.kind import Grams, Term, compact, number_terms
 
 CODE = 10

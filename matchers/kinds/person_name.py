@@ -11,7 +11,7 @@ name it stands for, since it may stand for others.
 import re
 from math import log2
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds.kind import Grams, Term
 from matchers.spellings import nicknames, pinyin
 

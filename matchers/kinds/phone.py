@@ -10,7 +10,7 @@ import re
 
 import phonenumbers
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds.kind import Grams, Term
 
 CODE = 2

@@ -10,7 +10,7 @@ import re
 
 from stdnum.cn import ric
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds.kind import Grams, Term, number_terms
 
 CODE = 1

@@ -8,7 +8,7 @@ wrong check digit.
 
 import re
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds.kind import Grams, Term, compact, number_terms
 
 CODE = 15

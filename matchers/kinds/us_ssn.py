@@ -9,7 +9,7 @@ import re
 
 from stdnum.us import itin, ssn
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds.kind import Grams, Term, number_terms
 
 CODE = 11

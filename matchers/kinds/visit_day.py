@@ -6,7 +6,7 @@ likelier than others: 6 bits. With a name alone that is too little; with an age 
 
 import re
 
-from matchers.cells import canonical
+from matchers.canonical import canonical
 from matchers.kinds import birth_date
 from matchers.kinds.kind import Grams, Term
 
