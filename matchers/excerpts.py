@@ -1,4 +1,4 @@
-"""Running text of many records at once: its winnowed shingles and its sequences of tokens, as `passages` defines them."""
+"""Running text of many records at once: winnowed shingles and sequences of tokens, as `passages` defines them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ def _winnowed(tags: NDArray[np.uint64], text: NDArray[np.int64], window: int) ->
         while last < len(tags) and text[last] == text[first]:
             last += 1
         width = min(window, last - first)
-        least = np.int64(-1)
+        least = -1
         for begin in range(first, last - width + 1):
             if least < begin:
                 least = begin

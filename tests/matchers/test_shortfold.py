@@ -23,7 +23,7 @@ def test_short_values_fold_as_long_ones(text):
 def test_every_character_of_the_first_planes():
     """One by one, as a value of its own."""
     step = 23
-    for code in (*range(0, 0x3400), *range(0x3400, 0x20000, step)):
+    for code in (*range(0x3400), *range(0x3400, 0x20000, step)):
         assert canonical(chr(code)) == fold(chr(code)).text, hex(code)
 
 
