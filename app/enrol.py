@@ -1,16 +1,26 @@
 """ENROL: row → record → fingerprint → storage. The record dies here."""
 
+import gc
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from matchers.fingerprints import Enroller, Prepared
-from model.errors import EnrolmentError
+from app.fingerprinters import Fingerprinted, Fingerprinters, fingerprinted, processors
+from matchers.fingerprints import Enroller
+from model.errors import EnrolmentError, StorageError
 from model.fingerprint import Erasure
 from model.record import Record
 from storage.records import KnownRecord, RecordStore
 
 BATCH = 4_000
+"""Rows of one transaction: what is lost when the process is killed, and what is held in memory at once."""
+ALONE = 5
+"""Batches that are done without worker processes, which take seconds to start."""
+ERASED_AT_ONCE = 1_000
+ATTEMPTS = 3
+"""How often a batch is planned when another process changes the records meanwhile."""
 
 
 @dataclass(slots=True)
@@ -28,68 +38,123 @@ def enrol(
     enroller: Enroller,
     store: RecordStore,
     progress: Callable[[int], None] | None = None,
+    workers: int | None = None,
 ) -> EnrolmentReport:
     """Enrol rows in batches, each batch one transaction, and say what became of each row.
 
-    A reference seen before with the same values is left as it is; with other values it is enrolled anew.
+    A reference seen before with the same values is left as it is; with other values it is enrolled anew. So a file
+    whose enrolment was interrupted is simply enrolled again. Many rows are fingerprinted by so many `workers` (as
+    many as there are processors), and written by this process.
     """
     report = EnrolmentReport()
-    for batch in _batches(rows):
-        _enrol_batch(batch, enroller, store, report)
-        if progress is not None:
-            progress(len(batch))
+    advance = progress or _silent
+    batches = _batches(rows)
+    with _uncollected():
+        for batch in itertools.islice(batches, ALONE):
+            _Step.of(batch, enroller, store, report).alone(enroller, store, report)
+            advance(len(batch))
+        first = next(batches, None)
+        if first is not None:
+            _enrol_many(itertools.chain([first], batches), workers or processors(), enroller, store, report, advance)
     return report
+
+
+def _enrol_many(
+    batches: Iterator[list[Record | EnrolmentError]], workers: int,
+    enroller: Enroller, store: RecordStore, report: EnrolmentReport, advance: Callable[[int], None],
+) -> None:  # fmt: skip
+    """Enrol the rest of a long file: others fingerprint, this process writes, in the order of the file."""
+    steps: deque[_Step] = deque()
+    with Fingerprinters(enroller, workers) as others:
+
+        def finish() -> None:
+            step = steps.popleft()
+            _store(others.answer(), step.known, enroller, store, report)
+            advance(step.rows)
+
+        for batch in batches:
+            tags = {enroller.ref_tag(row.ref) for row in batch if isinstance(row, Record)}
+            while others.full or (steps and any(not tags.isdisjoint(step.records) for step in steps)):
+                finish()
+            step = _Step.of(batch, enroller, store, report)
+            others.ask(list(step.records.values()), step.content_tags())
+            steps.append(step)
+        while steps:
+            finish()
 
 
 def erase(refs: Iterable[str], enroller: Enroller, store: RecordStore) -> tuple[int, list[str]]:
     """Erase records by reference without their plaintext; return how many, and the references not enrolled."""
-    erased, unknown = 0, []
-    for ref in refs:
-        tag = enroller.ref_tag(ref)
-        found = store.known([tag]).get(tag)
-        if found is None:
-            unknown.append(ref)
-            continue
-        erase_handle(found.handle, enroller, store)
-        erased += 1
-    return erased, unknown
+    tags = {enroller.ref_tag(ref): ref for ref in refs}
+    known = store.known(list(tags))
+    handles = [known[tag].handle for tag in tags if tag in known]
+    for some in range(0, len(handles), ERASED_AT_ONCE):
+        _erase(handles[some : some + ERASED_AT_ONCE], enroller, store)
+    return len(handles), [ref for tag, ref in tags.items() if tag not in known]
 
 
 def erase_handle(handle: bytes, enroller: Enroller, store: RecordStore) -> None:
-    """Erase one record: one at a time, because erasures that share a value must see each other's result."""
-    for known, sealed_tokens in store.tokens([handle]):
-        store.apply([enroller.erasure(known, sealed_tokens, store)])
+    """Erase one record."""
+    _erase([handle], enroller, store)
 
 
-def _enrol_batch(
-    batch: list[Record | EnrolmentError], enroller: Enroller, store: RecordStore, report: EnrolmentReport
-) -> None:
-    records = _accepted(batch, enroller, report)
+def _erase(handles: Sequence[bytes], enroller: Enroller, store: RecordStore) -> None:
+    """Erase records in one transaction; they are planned together, because they may share values."""
     version = store.version()
-    known = store.known(list(records))
-    fresh: list[Record] = []
-    for tag, record in records.items():
-        before = known.get(tag)
-        if before is not None and before.content_tag == enroller.content_tag(record):
-            report.unchanged += 1
-        else:
-            fresh.append(record)
-    if fresh:
-        _store(enroller.prepare(fresh), known, version, enroller, store, report)
+    erasures = enroller.erasures(list(store.tokens(handles)), store)
+    if erasures:
+        store.apply(erasures, version)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One batch of rows, and what is enrolled of them already."""
+
+    rows: int
+    records: Mapping[bytes, Record]
+    """By reference tag."""
+    known: Mapping[bytes, KnownRecord]
+
+    @classmethod
+    def of(
+        cls, batch: list[Record | EnrolmentError], enroller: Enroller, store: RecordStore, report: EnrolmentReport
+    ) -> "_Step":
+        """Look the rows up."""
+        records = _accepted(batch, enroller, report)
+        return cls(len(batch), records, store.known(list(records)))
+
+    def content_tags(self) -> list[bytes | None]:
+        """Return for each record the content tag of the enrolled one, None if there is none."""
+        return [self.known[tag].content_tag if tag in self.known else None for tag in self.records]
+
+    def alone(self, enroller: Enroller, store: RecordStore, report: EnrolmentReport) -> None:
+        """Do everything in this process."""
+        made = fingerprinted(enroller, list(self.records.values()), self.content_tags())
+        _store(made, self.known, enroller, store, report)
 
 
 def _store(
-    prepared: Prepared, known: Mapping[bytes, KnownRecord], version: int,
+    made: Fingerprinted, known: Mapping[bytes, KnownRecord],
     enroller: Enroller, store: RecordStore, report: EnrolmentReport,
 ) -> None:  # fmt: skip
     """Store a batch in one transaction: an old record goes only if the new one could be fingerprinted."""
-    report.refused.extend(prepared.problems)
-    old = [known[one.ref_tag].handle for one in prepared.fingerprints if one.ref_tag in known]
-    erasures = enroller.erasures(list(store.tokens(old)), store) if old else []
-    batch = enroller.finish(prepared, AfterErasure(store, erasures) if erasures else store)
-    if len(batch):
-        store.replace(erasures, batch, version)
-    report.added += len(batch) - len(old)
+    report.unchanged += made.unchanged
+    enroller.slips.update(made.prepared.slips)
+    report.refused.extend(made.prepared.problems)
+    new = made.prepared.fingerprints
+    old = [known[one.ref_tag].handle for one in new if one.ref_tag in known]
+    for attempt in range(ATTEMPTS if new else 0):
+        version = store.version()
+        erasures = enroller.erasures(list(store.tokens(old)), store) if old else []
+        batch = enroller.finish(made.prepared, AfterErasure(store, erasures) if erasures else store)
+        try:
+            store.replace(erasures, batch, version)
+        except StorageError:
+            if attempt + 1 == ATTEMPTS or store.version() == version:
+                raise
+        else:
+            break
+    report.added += len(new) - len(old)
     report.changed += len(old)
 
 
@@ -125,6 +190,22 @@ class AfterErasure:
     def details(self, handles: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """Return the sealed details."""
         return self._store.details(handles)
+
+
+def _silent(rows: int) -> None:
+    """Tell nobody."""
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Do without the search for cycles, of which there are none here: it costs a third of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _batches(rows: Iterable[Record | EnrolmentError]) -> Iterator[list[Record | EnrolmentError]]:

@@ -31,6 +31,8 @@ from matchers.fingerprints import Enroller
 from matchers.interface import MatchingSettings
 from matchers.kernel import Kernel
 from matchers.keys import LinkageKey, LocalEvaluator
+from matchers.postings import SEALED_BYTES
+from model.fingerprint import Batch
 from model.page import Passage
 from model.record import LinkageColumn, LinkageSchema, Record
 from storage.database import Database
@@ -65,24 +67,59 @@ def rows(count: int, *, notes: bool = False) -> Iterator[Record]:
         yield Record(f"R-{number}", number + 1, values)
 
 
-def measure_enrolment() -> None:
-    """Print records per processor second, from row to committed SQLite, with and without a note of 200 Han."""
-    for label, schema, count, notes in (("rows", SCHEMA, 4000, False), ("rows with a note", NOTED, 1500, True)):
+def measure_enrolment(postings: int) -> None:
+    """Print records per processor second, from record to committed SQLite, with and without a note of 200 Han."""
+    for label, schema, count, notes in (("rows", SCHEMA, 20_000, False), ("rows with a note", NOTED, 8000, True)):
+        records = list(rows(count, notes=notes))
         with tempfile.TemporaryDirectory() as folder:
             database = Database.open(f"sqlite:///{folder}/bench.db")
             store = RecordStore(database)
             enroller = Enroller(LinkageKey.generate(), schema)
+            enrol([Record("warm", 1, records[0].values)], enroller, store)
             started, wall = time.process_time(), time.perf_counter()
-            report = enrol(rows(count, notes=notes), enroller, store)
+            report = enrol(records, enroller, store, workers=1)
             spent, passed = time.process_time() - started, time.perf_counter() - wall
             assert report.added == count, report.refused[:3]
             size = sum(file.stat().st_size for file in Path(folder).iterdir())
             per = store.count().postings / count
+            text = sum(len(record.values.get("note", "").encode()) for record in records) / 1e6
+            told = f", {text / spent:.2f} MB/s of notes" if notes else ""
             print(
-                f"| enrol {label} | {count / spent:,.0f} records per processor second ({count / passed:,.0f} wall) "
-                f"| {per:.0f} postings, {size / count / 1024:.1f} KiB each |"
+                f"| enrol {label} | {count / spent:,.0f} records per processor second "
+                f"({count / passed:,.0f} wall){told} | {per:.0f} postings, {size / count / 1024:.1f} KiB each |"
             )
             database.close()
+    _measure_postings(postings)
+
+
+def _measure_postings(count: int) -> None:
+    """Print what a store of so many random postings costs to fill, to ask, and to add a record of 30 to."""
+    chance = np.random.default_rng(3)
+    with tempfile.TemporaryDirectory() as folder:
+        store = RecordStore(Database.open(f"sqlite:///{folder}/bench.db"))
+        known: list[bytes] = []
+
+        def batch(size: int) -> Batch:
+            names = np.sort(chance.integers(0, 256, (size, 16), np.uint8).view("S16")[:, 0])
+            known.extend(names[:: max(1, size // 500)].tolist())
+            return Batch((), names.tobytes(), chance.bytes(SEALED_BYTES * size))
+
+        started = time.process_time()
+        for _ in range(-(-count // 100_000)):
+            store.add(batch(100_000))
+        spent = time.process_time() - started
+        print(f"| store {count:,} postings, merges included | {1e6 * spent / count:.2f} us each | |")
+        strangers = [chance.bytes(16) for _ in range(100_000)]
+        for label, names in (("there", [name for name in known if len(name) == 16]), ("not there", strangers)):
+            store.postings(names[:10])
+            started = time.process_time()
+            found = store.postings(names)
+            spent = time.process_time() - started
+            assert len(found) == (len(names) if label == "there" else 0)
+            print(f"| look up labels that are {label}, among {count:,} | {len(names) / spent:,.0f} per second | |")
+        started = time.perf_counter()
+        store.add(batch(30))
+        print(f"| one record more among {count:,} postings | {1e3 * (time.perf_counter() - started):.0f} ms | |")
 
 
 def measure_examination(characters: int) -> None:
@@ -202,10 +239,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="*", default=["enrol", "examine", "scan"])
     parser.add_argument("--characters", type=int, default=1_500_000)
+    parser.add_argument("--postings", type=int, default=2_000_000)
     parser.add_argument("--pages", type=int, default=200)
     options = parser.parse_args()
     if "enrol" in options.what:
-        measure_enrolment()
+        measure_enrolment(options.postings)
     if "examine" in options.what:
         measure_examination(options.characters)
     if "scan" in options.what:

@@ -76,7 +76,7 @@ def chained(evaluator: Evaluator, wanted: Sequence[Wanted], keys: NDArray[np.uin
 
 
 def tokens(chains: Chains, marks: tuple[NDArray[np.int64], NDArray[np.uint64]], count: int) -> list[bytes]:
-    """Return the tokens of each of so many records, in random order: y and filter tag of its postings, and its marks."""
+    """Return the tokens of each record in random order: y and filter tag of its postings, and its marks."""
     record = np.concatenate([chains.record, marks[0]])
     rows = np.zeros((len(record), TOKEN_BYTES), np.uint8)
     rows[: len(chains.record), :Y_BYTES] = chains.ys[chains.chain]

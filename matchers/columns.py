@@ -91,7 +91,7 @@ class Columns:
 
 
 def written(record: Record, row: Sequence[Cell]) -> bytes:
-    """Return what `Columns.canonical` gave as unambiguous bytes, with the retention date: what the content tag is of."""
+    """Return what `Columns.canonical` gave, and the retention date, as bytes without ambiguity: for the content tag."""
     parts = [f"{column.prefix}{_counted(chr(10).join(reading.values))}" for column, _, reading in row]
     kept = f"{''.join(parts)}{record.retain_until}{'public' if record.public_figure else ''}"
     return kept.encode("utf-8", "surrogatepass")

@@ -14,7 +14,6 @@ masked name needs both ends of a number where its own bits are few.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-
 import numpy as np
 from numpy.typing import NDArray
 

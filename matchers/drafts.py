@@ -121,16 +121,16 @@ class Drafts:
         """Return the conjunctions, by field."""
         names = [name.removesuffix(ALIAS) for name in self._fields]
         partners = np.zeros((len(names), len(names)), np.bool_)
-        for left, number in self._fields.items():
-            for right in ALIAS_PARTNERS if left.endswith(ALIAS) else PARTNERS.get(left, ()):
-                if right in self._fields:
-                    partners[number, self._fields[right]] = True
-        lefts, rights_of = pairs(self._record, self._field, self._term, partners)
-        sort = self._field[lefts] * len(names) + self._field[rights_of]
+        for one, number in self._fields.items():
+            for other in ALIAS_PARTNERS if one.endswith(ALIAS) else PARTNERS.get(one, ()):
+                if other in self._fields:
+                    partners[number, self._fields[other]] = True
+        lefts, others = pairs(self._record, self._field, self._term, partners)
+        sort = self._field[lefts] * len(names) + self._field[others]
         order = np.argsort(sort, kind="stable")
         made = []
         for chosen in np.split(order, np.flatnonzero(np.diff(sort[order])) + 1) if len(order) else ():
-            left, right = lefts[chosen], rights_of[chosen]
+            left, right = lefts[chosen], others[chosen]
             name = f"{names[self._field[left[0]]]}+{names[self._field[right[0]]]}"
             left_term, right_term = self._term[left], self._term[right]
             tags = self._kernel.combine("pair", self._tags[left_term], self._tags[right_term])

@@ -105,7 +105,7 @@ def _winnowed(tags: NDArray[np.uint64], text: NDArray[np.int64], window: int) ->
         while last < len(tags) and text[last] == text[first]:
             last += 1
         width = min(window, last - first)
-        least = np.int64(-1)
+        least = -1
         for begin in range(first, last - width + 1):
             if least < begin:
                 least = begin

@@ -52,7 +52,7 @@ class Enroller:
     ) -> None:
         """Raise `ConfigError` if the schema names a kind or a role that does not exist."""
         self.epoch = epoch
-        self.schema = schema
+        self._key, self._schema = key, schema
         self.slips: Counter[str] = Counter()
         """Column → values enrolled as they stand although they look mistyped, and parts of cells left out."""
         self.census = Census()
@@ -71,6 +71,7 @@ class Enroller:
         `store` tells which labels are taken; the caller writes the batch before it asks for the next one.
         """
         prepared = self.prepare(records)
+        self.slips.update(prepared.slips)
         return self.finish(prepared, store), list(prepared.problems)
 
     def prepare(self, records: Sequence[Record]) -> Prepared:
@@ -114,7 +115,6 @@ class Enroller:
 
     def finish(self, prepared: Prepared, store: PostingStore) -> Batch:
         """Return the batch: every posting at the next link of its chain, and sealed."""
-        self.slips.update(prepared.slips)
         chains = prepared.chains
         taken = chain_lengths(store, chains.ys, chains.longest)
         links = taken[chains.chain] + chains.turn
@@ -122,6 +122,10 @@ class Enroller:
         names, sealed = seal_many(chains.ys[chains.chain[kept]], links[kept], chains.payloads[kept])
         order = np.argsort(np.ascontiguousarray(names).view("S16")[:, 0])
         return Batch(prepared.fingerprints, names[order].tobytes(), sealed[order].tobytes())
+
+    def handover(self) -> tuple[str, LinkageSchema, int]:
+        """Return key, schema and epoch for another process of ours: to be sent through a pipe and nowhere else."""
+        return self._key.text(), self._schema, self.epoch
 
     def ref_tag(self, ref: str) -> bytes:
         """Return the 16-byte tag under which the record of this reference is found."""

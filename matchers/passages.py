@@ -8,7 +8,7 @@ position, so that any shingle that survived an edit is seen.
 import numpy as np
 from numpy.typing import NDArray
 
-from matchers.canonical import DIGIT, HAN, LATIN, LETTER, Folded, fold
+from matchers.canonical import DIGIT, HAN, LATIN, LETTER, Folded
 from matchers.kernel import Kernel
 from matchers.kinds.kind import Grams
 
@@ -49,22 +49,11 @@ def shingles(kernel: Kernel, stream: Folded, grams: Grams) -> tuple[NDArray[np.u
     return kernel.tags(grams.field, stream.units, starts, grams.size), starts
 
 
-def token_width(stream: Folded) -> int:
-    """Return how many characters one token of this text takes."""
-    han = int(((stream.classes & HAN) != 0).sum())
-    return TOKEN_UNITS if 3 * han >= len(stream.units) else TOKEN_UNITS + 1
-
-
 def tokens(kernel: Kernel, units: NDArray[np.uint16], width: int, salt: int) -> NDArray[np.uint16]:
     """Return 16-bit tokens under a record's own salt: equal characters give unequal tokens in another record."""
     count = max(0, len(units) - width + 1)
     tags = kernel.tags("token", units, np.arange(count), width)
     return (kernel.combine("token", tags, np.full(count, salt, np.uint64)) >> np.uint64(48)).astype(np.uint16)
-
-
-def compact_text(value: str) -> Folded:
-    """Return the compact stream of one value."""
-    return compact(fold(value))
 
 
 def _within(flags: NDArray[np.bool_], size: int) -> NDArray[np.int64]:

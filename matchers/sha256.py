@@ -8,7 +8,7 @@ not either. Everything is arrays of rows: keys and answers have 32 bytes a row.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from llvmlite import ir
@@ -43,12 +43,6 @@ def _fractions(root: int, count: int) -> list[int]:
 
 _START: Final = np.array(_fractions(2, 8), np.uint32)
 _ROUNDS: Final = _fractions(3, 64)
-
-
-@intrinsic
-def _compress(_typing: Any, state: Any, words: Any) -> Any:
-    """Compress one block of eight messages: state (8, 8) in place, words (16, 8), a column for each message."""
-    return types.void(state, words), _compression
 
 
 def _compression(context: Any, builder: Any, signature: Any, arguments: Sequence[Any]) -> Any:
@@ -101,6 +95,14 @@ def _compression(context: Any, builder: Any, signature: Any, arguments: Sequence
     for index, (old, new) in enumerate(zip(before, (a, b, c, d, e, f, g, h), strict=True)):
         builder.store(builder.add(old, new), place(state, index)).align = 4
     return context.get_dummy_value()
+
+
+def _typed(_typing: Any, state: Any, words: Any) -> Any:
+    """Compress one block of eight messages: state (8, 8) in place, words (16, 8), a column for each message."""
+    return types.void(state, words), _compression
+
+
+_compress: Callable[[NDArray[np.uint32], NDArray[np.uint32]], None] = cast(Any, intrinsic(_typed))
 
 
 @compiled

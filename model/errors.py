@@ -40,6 +40,10 @@ class EnrolmentError(SpillwatchError):
         self.column = column
         self.problem = problem
 
+    def __reduce__(self) -> tuple[type["EnrolmentError"], tuple[int, str, str]]:
+        """Travel between processes as what it was made of."""
+        return type(self), (self.row, self.column, self.problem)
+
 
 class SiteError(SpillwatchError):
     """One site failed; the others go on."""

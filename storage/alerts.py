@@ -27,21 +27,27 @@ class AlertUpdate(Protocol):
     @property
     def alert_id(self) -> str:
         """The alert."""
+
     @property
     def sighting(self) -> Sighting | None:
         """The new sighting; None for alerts about sites and the system."""
+
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds from now on."""
+
     @property
     def score(self) -> float:
         """The score from now on."""
+
     @property
     def severity(self) -> Severity:
         """The severity from now on."""
+
     @property
     def verdict(self) -> Verdict | None:
         """The verdict from now on."""
+
     @property
     def last_seen(self) -> datetime:
         """When it was last seen."""

@@ -11,14 +11,27 @@ run, where nothing shows that they came together; erasure rewrites the blocks an
 import secrets
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil, log2
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ARRAY, BigInteger, Column, ColumnElement, Connection, any_, bindparam, delete, func, insert
-from sqlalchemy import literal, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    any_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from model.errors import StorageError
 from model.fingerprint import LABEL_BYTES

@@ -108,7 +108,7 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     """Give the SQLAlchemy URL of an empty database of this test's own; it is dropped afterwards."""
     name = f"spillwatch_{uuid.uuid4().hex[:16]}"
     with psycopg.connect(postgres_server, autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}" ENCODING \'UTF8\' TEMPLATE template0')  # type: ignore[arg-type]
+        admin.execute(f"CREATE DATABASE \"{name}\" ENCODING 'UTF8' TEMPLATE template0")  # type: ignore[arg-type]
     base = postgres_server.split("://", 1)[1].rsplit("/", 1)[0]
     try:
         yield f"postgresql+psycopg://{base}/{name}"

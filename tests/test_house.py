@@ -125,9 +125,7 @@ def overrides(part: ast.AST) -> bool:
 def test_no_two_modules_say_the_same():
     """Each module's first line is its own: two that say the same were copied, or are one thing."""
     first_lines = Counter(
-        docstring.splitlines()[0]
-        for path in MODULES
-        if (docstring := ast.get_docstring(ast.parse(path.read_text())))
+        docstring.splitlines()[0] for path in MODULES if (docstring := ast.get_docstring(ast.parse(path.read_text())))
     )
     assert [line for line, times in first_lines.items() if times > 1] == []
 

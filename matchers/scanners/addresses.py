@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from matchers.canonical import DIGIT, HAN
+from matchers.canonical import HAN
 from matchers.compiled import compiled
 from matchers.scanners.digits import GLUED, Digits
 from matchers.scanners.sink import EXACT, LONGEST, Sink, put

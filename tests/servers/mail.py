@@ -80,9 +80,7 @@ class _Inbox:
 
 
 def _authenticate(server: object, session: Session, envelope: Envelope, mechanism: str, data: object) -> AuthResult:
-    right = (
-        isinstance(data, LoginPassword) and data.login.decode() == USER and data.password.decode() == PASSWORD
-    )
+    right = isinstance(data, LoginPassword) and data.login.decode() == USER and data.password.decode() == PASSWORD
     # handled=False lets the server say 535 itself; else a wrong password would leave the client waiting.
     return AuthResult(success=right, handled=False)
 

@@ -27,13 +27,18 @@ from tests.storage.conftest import page
 database = Database.open(sys.argv[1])
 pages = PageStore(database, b"s" * 32, public_key=keypair_from(bytes(range(32))).public)
 """
-KEEPER = START + """
+KEEPER = (
+    START
+    + """
 for number in itertools.count():
     one = page(f"{sys.argv[2]}-{number}")
     pages.keep(one)
     print(one.page_id, flush=True)
 """
-EXAMINER = START + """
+)
+EXAMINER = (
+    START
+    + """
 while True:
     for leased in pages.lease(sys.argv[2], 0.05, 4):
         try:
@@ -43,13 +48,17 @@ while True:
             if type(error).__name__ != "Superseded":
                 raise
 """
-LEASER = START + """
+)
+LEASER = (
+    START
+    + """
 print("ready", flush=True)
 sys.stdin.readline()
 while leased := pages.lease(sys.argv[2], 600, 3):
     for one in leased:
         print(one.page_id, flush=True)
 """
+)
 
 
 def start(code: str, url: str, name: str) -> "subprocess.Popen[str]":

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from matchers.interface import PostingStore
 from sqlalchemy import select
 
+from matchers.interface import PostingStore
 from model.errors import StorageError
 from model.fingerprint import Erasure, Posting
 from storage.facts import FactStore
