@@ -77,7 +77,7 @@ def built(size: int, folder: Path, stores: Stores) -> None:
     newest = generator.integers(0, 2**64, 20, dtype=np.uint64)
     begun = time.perf_counter()
     with FilterChanges(path, stores.facts) as changes:
-        changes.commit(newest, lambda: stores.records.replace((), ()))
+        changes.commit(newest, lambda: stores.records.apply(()))
     added = 1e3 * (time.perf_counter() - begun)
     assert len(mapped.survivors(newest)) == len(newest), "an open map does not see what was added"
     speed, each = size / seconds / 1e6, members.words.nbytes / size

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +25,12 @@ from matchers.keys import LinkageKey
 from model.fingerprint import Fingerprint
 from storage.database import Database
 from storage.filter_file import read_state
+from storage.records import RecordStore
 from tests.app.installation import export, install
-from tests.matchers.bench import MemoryStore
-from tests.people import PEOPLE, SCHEMA
+from tests.people import PEOPLE, SCHEMA, Person
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = LinkageKey(bytes(range(32)))
-FINGERPRINTS, _ = Enroller(KEY, SCHEMA).fingerprint([person.record() for person in PEOPLE], MemoryStore())
 
 
 @dataclass
@@ -42,6 +41,8 @@ class House:
     path: Path
     stores: Stores
     enroller: Enroller
+    kept: list[Fingerprint] = field(default_factory=list)
+    """Of everybody enrolled so far, in order."""
 
     def open(self) -> tuple[BloomFilter, filtering.FilterWatch]:
         """Open the filter as the examiner does."""
@@ -51,6 +52,13 @@ class House:
         """Open the records as an enrolment does; its clock stands still, so that it notes only when told."""
         changes = FilterChanges(self.path, self.stores.facts, lambda: clock)
         return changes, FilteredRecords(self.stores.database, self.enroller, changes)
+
+    def enrol(self, store: RecordStore, people: Sequence[Person]) -> None:
+        """Enrol the people in one batch and remember what is kept of them."""
+        batch, problems = self.enroller.fingerprint([person.record() for person in people], store)
+        assert not problems
+        store.add(batch)
+        self.kept += batch.fingerprints
 
     def tags(self, fingerprints: Sequence[Fingerprint]) -> np.ndarray:
         """Return every tag of these records."""
@@ -78,9 +86,9 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 def test_a_missing_or_damaged_filter_is_built_from_the_database_alone(house: House) -> None:
     """Deleted or garbled, it comes back with every record; as long as nothing changed it is only opened."""
-    house.stores.records.add(FINGERPRINTS)
+    house.enrol(house.stores.records, PEOPLE)
     members, watch = house.open()
-    assert house.holds(members, FINGERPRINTS)
+    assert house.holds(members, house.kept)
     assert not watch.must_reopen()
     kept = read_state(house.path)
     assert np.array_equal(house.open()[0].words, members.words)
@@ -100,13 +108,13 @@ def test_an_enrolment_is_seen_at_once_by_who_has_the_filter_open(house: House) -
     lease = house.stores.leases.acquire(ENROLMENT, "me", 60.0)
     assert lease
     with changes:
-        records.add(FINGERPRINTS[:2])
-        assert house.holds(members, FINGERPRINTS[:2])
+        house.enrol(records, PEOPLE[:2])
+        assert house.holds(members, house.kept[:2])
         assert not watch.must_reopen()
         assert read_state(house.path).version == 0
-        records.add(FINGERPRINTS[2:])
+        house.enrol(records, PEOPLE[2:])
     house.stores.leases.release(lease)
-    assert house.holds(members, FINGERPRINTS)
+    assert house.holds(members, house.kept)
     assert read_state(house.path).version == 2 == house.stores.facts.filter_version()
     assert not watch.must_reopen()
     assert not watch.stale
@@ -119,28 +127,29 @@ def test_bits_are_set_before_the_records_are_there(house: House) -> None:
     """At no moment is a record in the database and not in the filter."""
     members, _ = house.open()
     changes, _ = house.changing()
+    batch, _ = house.enroller.fingerprint([person.record() for person in PEOPLE], house.stores.records)
     seen = []
 
     def commit() -> int:
-        seen.append(house.holds(members, FINGERPRINTS))
-        return house.stores.records.add(FINGERPRINTS)
+        seen.append(house.holds(members, batch.fingerprints))
+        return house.stores.records.add(batch)
 
-    changes.commit(house.tags(FINGERPRINTS), commit)
+    changes.commit(house.tags(batch.fingerprints), commit)
     assert seen == [True]
 
 
 def test_what_others_change_without_the_filter_makes_it_be_built_anew(house: House) -> None:
     """Who changes the records and says nothing, or dies before saying it, is noticed by the next who looks."""
     _, watch = house.open()
-    house.stores.records.add(FINGERPRINTS[:1])
+    house.enrol(house.stores.records, PEOPLE[:1])
     assert watch.must_reopen()
     members, watch = house.open()
-    assert house.holds(members, FINGERPRINTS[:1])
+    assert house.holds(members, house.kept[:1])
     changes, records = house.changing()
-    records.add(FINGERPRINTS[1:])
+    house.enrol(records, PEOPLE[1:])
     del changes  # died before it noted anything
     assert watch.must_reopen()
-    assert house.holds(house.open()[0], FINGERPRINTS)
+    assert house.holds(house.open()[0], house.kept)
     assert read_state(house.path).version == 2
 
 
@@ -148,11 +157,11 @@ def test_a_running_enrolment_is_waited_for_but_not_for_ever(house: House, monkey
     """While the lease is held and the patience lasts the open filter stays; after that it is built anew."""
     _, watch = house.open()
     house.stores.leases.acquire(ENROLMENT, "me", 60.0)
-    house.stores.records.add(FINGERPRINTS)
+    house.enrol(house.stores.records, PEOPLE)
     assert not watch.must_reopen()
     monkeypatch.setattr(filtering, "PATIENCE", 0.0)
     assert watch.must_reopen()
-    assert house.holds(house.open()[0], FINGERPRINTS)
+    assert house.holds(house.open()[0], house.kept)
 
 
 def test_a_long_enrolment_notes_from_time_to_time(house: House) -> None:
@@ -161,11 +170,11 @@ def test_a_long_enrolment_notes_from_time_to_time(house: House) -> None:
     moments = iter([0.0, 1.0, 2.5, 2.5, 3.0])
     changes = FilterChanges(house.path, house.stores.facts, lambda: next(moments))
     records = FilteredRecords(house.stores.database, house.enroller, changes)
-    records.add(FINGERPRINTS[:1])
+    house.enrol(records, PEOPLE[:1])
     assert read_state(house.path).version == 0
-    records.add(FINGERPRINTS[1:2])
+    house.enrol(records, PEOPLE[1:2])
     assert read_state(house.path).version == 2
-    records.add(FINGERPRINTS[2:])
+    house.enrol(records, PEOPLE[2:])
     assert read_state(house.path).version == 2
 
 
@@ -173,31 +182,31 @@ def test_two_who_change_the_records_at_once_lose_nothing(house: House) -> None:
     """Changes noted out of order count once those between are noted too."""
     members, watch = house.open()
     (one, first), (other, second) = house.changing(), house.changing()
-    first.add(FINGERPRINTS[:1])
-    second.add(FINGERPRINTS[1:2])
-    first.add(FINGERPRINTS[2:])
+    house.enrol(first, PEOPLE[:1])
+    house.enrol(second, PEOPLE[1:2])
+    house.enrol(first, PEOPLE[2:])
     other.note()
     assert (read_state(house.path).version, read_state(house.path).beyond) == (0, (2,))
     one.note()
     assert read_state(house.path).version == 3
     assert not watch.must_reopen()
-    assert house.holds(members, FINGERPRINTS)
+    assert house.holds(members, house.kept)
 
 
 def test_a_filter_built_anew_during_an_enrolment_gets_its_tags(house: House) -> None:
     """What was set in the old file and not noted is set in the new one before it is promised there."""
     house.open()
     changes, records = house.changing()
-    records.add(FINGERPRINTS[:2])
+    house.enrol(records, PEOPLE[:2])
     rebuild(house.path, house.enroller, house.stores)
-    records.add(FINGERPRINTS[2:3])
+    house.enrol(records, PEOPLE[2:3])
     empty = BloomFilter.sized(1000)
     state = read_state(house.path)
     filtering.write(house.path, filtering.FilterState(state.version, state.layout, 0), empty.words)
-    records.add(FINGERPRINTS[3:])
+    house.enrol(records, PEOPLE[3:])
     changes.note()
     assert read_state(house.path).version == house.stores.facts.filter_version()
-    assert house.holds(house.open()[0], FINGERPRINTS[2:])
+    assert house.holds(house.open()[0], house.kept[2:])
 
 
 def test_erased_records_leave_bits_only_until_it_is_built_anew(house: House) -> None:
@@ -205,22 +214,22 @@ def test_erased_records_leave_bits_only_until_it_is_built_anew(house: House) -> 
     changes, records = house.changing()
     house.open()
     with changes:
-        records.add(FINGERPRINTS)
-        erasure = house.enroller.erasure(FINGERPRINTS[0].handle, FINGERPRINTS[0].sealed_tokens, records)
+        house.enrol(records, PEOPLE)
+        erasure = house.enroller.erasure(house.kept[0].handle, house.kept[0].sealed_tokens, records)
         records.apply([erasure])
     members, watch = house.open()
     assert not watch.must_reopen()
     assert watch.stale
-    assert house.holds(members, FINGERPRINTS[:1])
+    assert house.holds(members, house.kept[:1])
     rebuild(house.path, house.enroller, house.stores)
     assert watch.must_reopen()
     members, watch = house.open()
     assert not watch.stale
-    kept = set(house.tags(FINGERPRINTS[1:]).tolist())
-    gone = np.array([tag for tag in house.tags(FINGERPRINTS[:1]).tolist() if tag not in kept], np.uint64)
+    kept = set(house.tags(house.kept[1:]).tolist())
+    gone = np.array([tag for tag in house.tags(house.kept[:1]).tolist() if tag not in kept], np.uint64)
     assert len(gone)
     assert len(members.survivors(gone)) == 0
-    assert house.holds(members, FINGERPRINTS[1:])
+    assert house.holds(members, house.kept[1:])
 
 
 def test_an_overflowing_filter_takes_no_more(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,29 +240,29 @@ def test_an_overflowing_filter_takes_no_more(house: House, monkeypatch: pytest.M
     changes, records = house.changing()
     with changes:
         changes.commit(strangers(2 * members.capacity), lambda: 0)
-        records.add(FINGERPRINTS)
+        house.enrol(records, PEOPLE)
     assert watch.must_reopen()
-    assert house.holds(house.open()[0], FINGERPRINTS)
-    assert read_state(house.path).tags == pytest.approx(len(set(house.tags(FINGERPRINTS).tolist())), rel=0.03)
+    assert house.holds(house.open()[0], house.kept)
+    assert read_state(house.path).tags == pytest.approx(len(set(house.tags(house.kept).tolist())), rel=0.03)
 
 
 def test_a_fuller_filter_is_due(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """A quarter more than its room makes it due, and it still covers."""
     monkeypatch.setattr(filtering, "SMALLEST", 1)
-    house.stores.records.add(FINGERPRINTS)
+    house.enrol(house.stores.records, PEOPLE)
     members, watch = house.open()
     assert not watch.full
     changes, _ = house.changing()
     with changes:
         changes.commit(strangers(members.capacity // 2), lambda: 2)
-        house.stores.records.replace((), ())
+        house.stores.records.apply(())
     assert not watch.must_reopen()
     assert watch.full
 
 
 def test_a_filter_of_a_database_put_back_is_not_believed(house: House) -> None:
     """A file that knows more changes than the database is from another time: it goes before versions meet again."""
-    house.stores.records.add(FINGERPRINTS[:1])
+    house.enrol(house.stores.records, PEOPLE[:1])
     _, watch = house.open()
     state = read_state(house.path)
     later = filtering.FilterState(state.version + 1, state.layout, 0)
@@ -261,14 +270,14 @@ def test_a_filter_of_a_database_put_back_is_not_believed(house: House) -> None:
     assert watch.must_reopen()
     changes, records = house.changing()
     with changes:
-        records.add(FINGERPRINTS[1:])
+        house.enrol(records, PEOPLE[1:])
     assert not house.path.exists()
-    assert house.holds(house.open()[0], FINGERPRINTS)
+    assert house.holds(house.open()[0], house.kept)
 
 
 def test_scanning_goes_on_while_the_filter_is_swapped(house: House) -> None:
     """Who looks up without a pause misses nothing while the file is built anew again and again."""
-    house.stores.records.add(FINGERPRINTS)
+    house.enrol(house.stores.records, PEOPLE)
     members, watch = house.open()
     stopping, failures = threading.Event(), []
 
@@ -283,7 +292,7 @@ def test_scanning_goes_on_while_the_filter_is_swapped(house: House) -> None:
         if watch.must_reopen():
             members, watch = house.open()
             reopened += 1
-        failures.append(not house.holds(members, FINGERPRINTS))
+        failures.append(not house.holds(members, house.kept))
     stopping.set()
     thread.join()
     assert reopened == 20
@@ -311,7 +320,7 @@ with FilterChanges(Path(sys.argv[2]), stores.facts) as changes:
 """
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_an_enrolment_killed_anywhere_leaves_a_filter_that_covers(house: House) -> None:
     """After kill -9 at some moment, whoever opens the filter finds every record that was committed."""
     random = np.random.default_rng(11)
@@ -335,7 +344,7 @@ def test_an_enrolment_killed_anywhere_leaves_a_filter_that_covers(house: House) 
         assert not watch.must_reopen()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_the_examiners_child_builds_it_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After an enrolment and an erasure by command line it is due; the child builds it and the watch notices."""
     installation = install(tmp_path)
