@@ -92,7 +92,7 @@ def enrol(
     from app.enrol import enrol as enrol_rows
     from app.sources.enrolment import open_enrolment
     from app.sources.recognition import Format
-    from app.wiring import note_folding, open_enroller, read_key
+    from app.wiring import note_folding, open_enroller, open_records, read_key
 
     settings, stores_of = _open(config)
     chosen = _word(Format, format_) if format_ else None
@@ -103,8 +103,9 @@ def enrol(
         with (
             console.progress("enrolling", opened.source.total(), opened.source.unit) as advance,
             _alone(stores, "enrolment"),
+            open_records(settings, enroller, stores) as records,
         ):
-            report = enrol_rows(opened.rows(), enroller, stores.records, opened.following(advance))
+            report = enrol_rows(opened.rows(), enroller, records, opened.following(advance))
         note_folding(stores, report.added + report.changed + report.unchanged)
         counts = stores.records.count()
     for refused in report.refused[:100]:
@@ -133,12 +134,14 @@ def erase(
 ) -> None:
     """Erase records by reference; no plaintext is needed. Exit code 1 if one was not enrolled."""
     from app.enrol import erase as erase_refs
-    from app.wiring import open_enroller, read_key
+    from app.wiring import open_enroller, open_records, read_key
 
     settings, stores_of = _open(config)
     wanted = refs or [line.strip() for line in sys.stdin if line.strip()]
     with stores_of as stores, _alone(stores, "enrolment"):
-        erased, unknown = erase_refs(wanted, open_enroller(settings, read_key(settings, stores)), stores.records)
+        enroller = open_enroller(settings, read_key(settings, stores))
+        with open_records(settings, enroller, stores) as records:
+            erased, unknown = erase_refs(wanted, enroller, records)
         stores.database.scrub()
     console.say(f"erased {erased}, not enrolled {len(unknown)}")
     raise typer.Exit(1 if unknown else 0)

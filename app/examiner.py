@@ -6,6 +6,7 @@ Run as `python -m app.examiner CONFIG [--once]`; the daemon keeps one alive.
 import signal
 import sys
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from app import child, logs, owner
 from app.config import Config, read_config
 from app.enrol import erase_handle
 from app.examine import Examiner
+from app.filtering import FilterWatch
+from app.refilter import Renewal
 from app.report import report_problem
 from app.stores import Stores
 from app.wiring import (
@@ -23,6 +26,8 @@ from app.wiring import (
     open_channels,
     open_enroller,
     open_examiner,
+    open_filter,
+    open_records,
     open_stores,
     read_key,
 )
@@ -38,17 +43,18 @@ def work(config: Config, stores: Stores, stopping: threading.Event, *, once: boo
     """Examine what waits until told to stop (or, with `once`, until nothing waits); return how many pages ended."""
     done = 0
     free_dead(stores)
-    erase_expired(config, stores)
-    while not stopping.is_set():
-        version = stores.facts.filter_version()
-        if not folds_as_enrolled(stores):
-            words = ["enrolment-outdated"]
-            report_problem(stores, tuple(open_channels(config)), Subject.SYSTEM, "", words, now())
-        with open_examiner(config, stores) as examiner:
-            log.info("examiner ready", isolation=examiner.context.isolation, filter_version=version)
-            done += _until_changed(examiner, stores, version, stopping, once=once)
-        if once:
-            break
+    with closing(Renewal(config)) as renewal:
+        while not stopping.is_set():
+            erase_expired(config, stores)
+            if not folds_as_enrolled(stores):
+                words = ["enrolment-outdated"]
+                report_problem(stores, tuple(open_channels(config)), Subject.SYSTEM, "", words, now())
+            members, watch = open_filter(config, stores)
+            with open_examiner(config, stores, members) as examiner:
+                log.info("examiner ready", isolation=examiner.context.isolation)
+                done += _until_changed(examiner, watch, renewal, stopping, once=once)
+            if once and not watch.must_reopen():
+                break
     return done
 
 
@@ -65,29 +71,33 @@ def erase_expired(config: Config, stores: Stores) -> int:
     due = stores.records.expired(now().date())
     if due:
         enroller = open_enroller(config, read_key(config, stores))
-        for handle in due:
-            erase_handle(handle, enroller, stores.records)
+        with open_records(config, enroller, stores) as records:
+            for handle in due:
+                erase_handle(handle, enroller, records)
         stores.database.scrub()
         log.info("records erased by retention", records=len(due))
     return len(due)
 
 
-def _until_changed(examiner: Examiner, stores: Stores, version: int, stopping: threading.Event, *, once: bool) -> int:
-    """Examine until the records change (the filter must be read anew), or the hour is over."""
-    done, idle = 0, 0.0
+def _until_changed(
+    examiner: Examiner, watch: FilterWatch, renewal: Renewal, stopping: threading.Event, *, once: bool
+) -> int:
+    """Examine until the filter must be opened anew, or the hour is over; what is enrolled meanwhile is found."""
+    done, until = 0, time.monotonic() + HOUSEKEEPING
     me = owner.me()
-    while not stopping.is_set() and idle < HOUSEKEEPING and stores.facts.filter_version() == version:
-        worked = 0
+    while not stopping.is_set() and time.monotonic() < until and not watch.must_reopen():
+        if not once:
+            renewal.consider(watch)
+        worked, looked = 0, time.monotonic()
         with closing(examiner.examine_due(me)) as ended:
             for _ in ended:
                 worked += 1
-                if stopping.is_set():
+                if stopping.is_set() or time.monotonic() - looked > PAUSE:
                     break
         done += worked
         if once and not worked:
             break
         if not worked:
-            idle += PAUSE
             stopping.wait(PAUSE)
     return done
 

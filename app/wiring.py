@@ -7,15 +7,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
-import numpy as np
-import structlog
-
 from alerts.channels.email import EmailChannel
 from alerts.channels.spool import SpoolChannel
 from alerts.evidence.snapshot import CaptureContext
 from alerts.interface import Channel
 from app.config import Config
 from app.examine import Examiner
+from app.filtering import FilterChanges, FilteredRecords, FilterWatch, current_filter
 from app.secret import linkage_key, resolve
 from app.stores import Stores
 from decoders.sandbox import open_sandbox
@@ -23,15 +21,13 @@ from matchers import foldtables
 from matchers.engine import Engine
 from matchers.filter import BloomFilter
 from matchers.fingerprints import Enroller
+from matchers.interface import TagFilter
 from matchers.kernel import Kernel
 from matchers.keys import LinkageKey, LocalEvaluator
-from model.errors import ConfigError, StorageError
+from model.errors import ConfigError
 from storage.database import Database
-from storage.filter_file import open_filter
-from storage.filter_file import write as write_filter
 from storage.sealing import keypair_from
 
-log = structlog.get_logger(__name__)
 EPOCH = 1
 PROGRAMS = ("spillwatch", "scrapy", "sqlalchemy", "rapidocr", "rapidfuzz", "warcio", "pyrage", "cryptography")
 
@@ -85,41 +81,29 @@ def open_enroller(config: Config, key: LinkageKey) -> Enroller:
     return Enroller(key, config.enrolment, EPOCH)
 
 
-def open_engine(config: Config, key: LinkageKey, stores: Stores) -> Engine:
-    """Return the matching engine over everything enrolled; the filter file is made if it is missing or stale."""
-    return Engine(
-        LocalEvaluator(key, EPOCH),
-        Kernel(key.kernel_key(EPOCH)),
-        current_filter(config, key, stores),
-        stores.records,
-        config.matching,
-    )
-
-
-def current_filter(config: Config, key: LinkageKey, stores: Stores) -> BloomFilter:
-    """Return the filter for the present state of the records, from its file or rebuilt from the database."""
-    wanted = stores.facts.filter_version()
-    path = config.storage.filter
-    if path.exists():
-        try:
-            found = open_filter(path)
-        except StorageError as error:
-            log.warning("filter file unusable, rebuilding", reason=str(error))
-        else:
-            if found.version == wanted:
-                return BloomFilter.from_words(found.words, found.bits)
-    enroller = open_enroller(config, key)
-    tags = [enroller.filter_tags(tokens) for _, tokens in stores.records.tokens()]
-    built = BloomFilter.build(np.concatenate(tags) if tags else np.zeros(0, np.uint64))
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_filter(path, wanted, built.words, built.bits)
-    log.info("filter rebuilt", records=len(tags), version=wanted)
-    return built
+def open_filter(config: Config, stores: Stores) -> tuple[BloomFilter, FilterWatch]:
+    """Return the filter for the present state of the records, and what tells when to open it again."""
+    return current_filter(config.storage.filter, open_enroller(config, read_key(config, stores)), stores)
 
 
 @contextmanager
-def open_examiner(config: Config, stores: Stores) -> Iterator[Examiner]:
-    """Open everything an examination needs; the only place where key and crawled bytes meet."""
+def open_records(config: Config, enroller: Enroller, stores: Stores) -> Iterator[FilteredRecords]:
+    """Open the records for changing, so that what is enrolled is searchable at once."""
+    with FilterChanges(config.storage.filter, stores.facts) as changes:
+        yield FilteredRecords(stores.database, enroller, changes)
+
+
+def open_engine(config: Config, key: LinkageKey, stores: Stores, members: TagFilter) -> Engine:
+    """Return the matching engine over everything enrolled."""
+    return Engine(LocalEvaluator(key, EPOCH), Kernel(key.kernel_key(EPOCH)), members, stores.records, config.matching)
+
+
+@contextmanager
+def open_examiner(config: Config, stores: Stores, members: TagFilter | None = None) -> Iterator[Examiner]:
+    """Open everything an examination needs; the only place where key and crawled bytes meet.
+
+    Without a filter the present one is opened, for an examination that is soon over.
+    """
     key = read_key(config, stores)
     if not config.evidence.recipients:
         raise ConfigError(
@@ -130,7 +114,7 @@ def open_examiner(config: Config, stores: Stores) -> Iterator[Examiner]:
         yield Examiner(
             stores=stores,
             sandbox=sandbox,
-            engine=open_engine(config, key, stores),
+            engine=open_engine(config, key, stores, members or open_filter(config, stores)[0]),
             spool_key=keypair_from(key.spool_seed()).private,
             evidence=config.evidence,
             context=capture_context(config, sandbox.level),
