@@ -41,9 +41,10 @@ SKIPPED = frozenset({Reason.TEXT_FREE, Reason.DUPLICATE, Reason.UNSUPPORTED})
 class Reading:
     """One part of a page being read, with what is left of its budgets."""
 
-    def __init__(self, output: BinaryIO, decoders: Sequence[Decoder]) -> None:
-        """Start with full budgets."""
+    def __init__(self, output: BinaryIO, decoders: Sequence[Decoder], *, at_once: bool = True) -> None:
+        """Start with full budgets; `at_once` sends every piece as soon as it is found, whatever comes next."""
         self._output = output
+        self._at_once = at_once
         self._decoders = decoders
         self._text_left = TEXT_LIMIT
         self._hidden_left = HIDDEN_LIMIT
@@ -112,8 +113,7 @@ class Reading:
                 "provenance": messages.shorten(passage.provenance),
                 "ocr": passage.ocr,
             }
-            self._output.write(messages.pack(header, body))
-            self._output.flush()
+            self._write(messages.pack(header, body))
         return len(body)
 
     def _end(self, reason: Reason | None, error: Exception | None = None) -> None:
@@ -122,8 +122,12 @@ class Reading:
         header: messages.Header = {"say": "outcome", "state": state, "reason": reason}
         if error is not None:
             header["error"] = type(error).__name__
-        self._output.write(messages.pack(header))
-        self._output.flush()
+        self._write(messages.pack(header))
+
+    def _write(self, frame: bytes) -> None:
+        self._output.write(frame)
+        if self._at_once:
+            self._output.flush()
 
 
 def built_in(settings: DecodingSettings) -> tuple[Decoder, ...]:
@@ -158,11 +162,12 @@ def main(arguments: str) -> None:
     output.write(messages.pack({"say": "hello", **measured}))
     output.flush()
     while (asked_part := messages.read_request(source)) is not None:
-        part, seconds = asked_part
+        part, seconds, more = asked_part
         start_clock(seconds)
-        Reading(output, decoders).read(part)
+        Reading(output, decoders, at_once=not more).read(part)
         output.write(messages.pack({"say": "done"}))
-        output.flush()
+        if not more:
+            output.flush()
         stop_clock()
 
 
