@@ -161,14 +161,17 @@ def main(arguments: str) -> None:
     source, output = sys.stdin.buffer, sys.stdout.buffer
     output.write(messages.pack({"say": "hello", **measured}))
     output.flush()
+    more = False
     while (asked_part := messages.read_request(source)) is not None:
-        part, seconds, more = asked_part
-        start_clock(seconds)
+        part, seconds, follows = asked_part
+        if not more:
+            start_clock(seconds)  # one clock for the parts of a batch
+        more = follows
         Reading(output, decoders, at_once=not more).read(part)
         output.write(messages.pack({"say": "done"}))
         if not more:
             output.flush()
-        stop_clock()
+            stop_clock()
 
 
 if __name__ == "__main__":
