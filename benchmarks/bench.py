@@ -20,11 +20,18 @@ from typing import Any
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:  # run as a file, the checkout is not on the path
+    sys.path.insert(0, str(ROOT))
+
+from matchers.kinds import kinds  # noqa: E402 - found only now
+
 KINDS = {
     "name": "person_name", "national_id": "national_id", "phone": "phone", "mrn": "mrn", "address": "address",
     "birth_date": "birth_date", "email": "email", "note": "note",
 }  # fmt: skip
 """Columns of enrol.csv, each the kind that it is enrolled as; the reference stands in `record_id`."""
+MORE_KINDS = ("sex", "department", "visit_day")
+"""Columns that are called as their kind, enrolled where this version knows it."""
 
 
 def install(folder: Path) -> Path:
@@ -81,7 +88,9 @@ def enrol(config: Path, bench: Path, folder: Path) -> None:
     rows = unpacked(source, folder / "enrol.csv")
     with rows.open(encoding="utf-8", newline="") as lines:
         columns = set(next(csv.reader(lines)))
-    change(config, enrolment={"ref": "record_id", "columns": {name: KINDS.get(name, "ignore") for name in columns}})
+    known = {**KINDS, **{name: name for name in MORE_KINDS if name in kinds()}}
+    wanted = {name: known.get(name, "ignore") for name in sorted(columns - {"record_id"})}
+    change(config, enrolment={"ref": "record_id", "columns": wanted})
     started = time.perf_counter()
     ended = spillwatch(config, "enrol", str(rows), *public_figures(bench, folder))
     print(f"enrolled in {time.perf_counter() - started:.1f} s wall: {' '.join(ended.stdout.split())}")
@@ -143,6 +152,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if str(ROOT) not in sys.path:
-        sys.path.insert(0, str(ROOT))
     main()
