@@ -23,10 +23,10 @@ from model.match import Element, Match, Verdict
 from model.page import Decoded, Part, Passage, Reason
 
 BATCH_ITEMS = 512
-BATCH_CHARACTERS = 1_000_000
-"""A batch is full with so many items or so many characters; one call of the engine is held in memory whole."""
-HELD_CHARACTERS = 64_000_000
-"""Characters of threads kept back until their other items come; beyond it the threads so far are examined."""
+BATCH_BYTES = 1_000_000
+"""A batch is full with so many items or bytes of UTF-8; one call of the engine is held in memory whole."""
+HELD_BYTES = 64_000_000
+"""Bytes of threads kept back until their other items come; beyond it the threads so far are examined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +105,13 @@ def batches(items: Iterable[Item]) -> Iterator[list[Item]]:
         if item.thread_id is not None:
             threads.setdefault(item.thread_id, []).append(item)
             held += _length(item)
-            if held > HELD_CHARACTERS:
+            if held > HELD_BYTES:
                 yield from _together(threads.values())
                 threads, held = {}, 0
             continue
         batch.append(item)
         size += _length(item)
-        if len(batch) >= BATCH_ITEMS or size >= BATCH_CHARACTERS:
+        if len(batch) >= BATCH_ITEMS or size >= BATCH_BYTES:
             yield batch
             batch, size = [], 0
     yield from _together(itertools.chain(threads.values(), ([item] for item in batch)))
@@ -192,14 +192,14 @@ def _together(groups: Iterable[Sequence[Item]]) -> Iterator[list[Item]]:
     """Yield batches in which each group stands whole, unless it alone is more than a batch."""
     batch, size = list[Item](), 0
     for group in groups:
-        longer = sum(_length(item) for item in group)
-        if batch and (len(batch) + len(group) > BATCH_ITEMS or size + longer > BATCH_CHARACTERS):
+        more = sum(_length(item) for item in group)
+        if batch and (len(batch) + len(group) > BATCH_ITEMS or size + more > BATCH_BYTES):
             yield batch
             batch, size = [], 0
         for item in group:
             batch.append(item)
             size += _length(item)
-            if len(batch) >= BATCH_ITEMS or size >= BATCH_CHARACTERS:
+            if len(batch) >= BATCH_ITEMS or size >= BATCH_BYTES:
                 yield batch
                 batch, size = [], 0
     if batch:

@@ -40,6 +40,8 @@ QUOTED = re.compile(r"=[0-9A-F]{2}=[0-9A-F]{2}")
 EVERYDAY = 0.9
 """Share of everyday characters in what is taken for text."""
 HAN = re.compile("[\u4e00-\u9fff]")
+TURNING = re.compile(r"[\x00-\x7f](?=[^\x00-\x7f])|[^\x00-\x7f](?=[\x00-\x7f])")
+"""Where ASCII and other characters take turns: in language after some letters, in chance after one or two."""
 READABLE = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff]+")
 FILE_SIGNS = {
     b"\x1f\x8b\x08": "gzip",
@@ -173,7 +175,8 @@ def _likely(data: bytes) -> Iterator[str]:
             text = data.decode(coding)
         except UnicodeDecodeError:
             continue
-        if READABLE.fullmatch(text):
+        # By chance bytes make rare signs and ASCII in turns; only UTF-8 is hardly ever met by chance.
+        if READABLE.fullmatch(text) and (coding == "utf-8" or 3 * len(TURNING.findall(text)) <= len(text)):
             yield text
 
 

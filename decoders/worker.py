@@ -51,6 +51,7 @@ class Reading:
         self._passages_left = PASSAGE_LIMIT
         self._members_left = MEMBER_LIMIT
         self._seen: set[bytes] = set()
+        self._given: set[str] = set()
 
     def read(self, part: Part, level: int = 0) -> None:
         """Give every passage in a part, then the outcome of the part; the same for each part inside it."""
@@ -97,7 +98,10 @@ class Reading:
         self._text_left -= size
         for found in hidden_in(passage, self._hidden_left):
             if isinstance(found, Passage):
-                self._hidden_left -= self._send(found, self._hidden_left)
+                # Two encodings undone in one order and in the other give the same text.
+                if found.text not in self._given:
+                    self._given.add(found.text)
+                    self._hidden_left -= self._send(found, self._hidden_left)
             elif level < NESTING:
                 self._read_member(found, level + 1)
         if self._text_left <= 0 or self._passages_left <= 0:
