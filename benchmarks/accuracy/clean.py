@@ -44,7 +44,7 @@ class Clean:
 
     def article(self, language: str) -> str:
         """Return a long text."""
-        return "\n".join(self.post(language) for _ in range(self.chance.randint(10, 40)))
+        return "\n".join(self.post(language) for _ in range(self.chance.randint(5, 20)))
 
     def source(self, language: str) -> str:
         """Return a source file."""
