@@ -2,10 +2,12 @@
 
 import dataclasses
 import getpass
+import json
 import os
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -119,7 +121,7 @@ def enrol(
     )
     for column, count in sorted(enroller.slips.items()):
         console.complain(
-            f"{file}: column {column!r}: {count} values look mistyped; enrolled as they stand, or left out"
+            f"{source}: column {column!r}: {count} values look mistyped; enrolled as they stand, or left out"
         )
     console.say(f"{counts.records} records are watched for")
     raise typer.Exit(1 if report.refused else 0)
@@ -220,6 +222,35 @@ def check(
             verdicts.add(checked.verdict)
             console.checked(target, checked, settings.evidence.folder, as_json=as_json)
     raise typer.Exit(EXIT[next(verdict for verdict in WORST_FIRST if verdict in verdicts)])
+
+
+@app.command()
+def examine(
+    jsonl: Annotated[str, typer.Option(help='Lines {"item_id", "thread_id", "text"}; gzip is read; - for stdin.')],
+    out: Annotated[str, typer.Option(help="File for the answers, one line for each item; - for stdout.")] = "-",
+    config: ConfigPath = HERE,
+) -> None:
+    """Examine texts in bulk, for benches and archives: answers only, no alerts, no evidence, nothing stored.
+
+    Exit code 0: nothing found; 1: a leak, or something suspicious; 2: something could not be read.
+    """
+    from app.bulk import open_answers, open_lines
+    from app.wiring import open_bulk
+
+    settings, stores_of = _open(config)
+    verdicts: Counter[str] = Counter()
+    with (
+        stores_of as stores,
+        open_bulk(settings, stores) as bulk,
+        open_lines(jsonl) as lines,
+        open_answers(out) as answers,
+    ):
+        for answer in bulk.examine(lines):
+            verdicts[answer["verdict"]] += 1
+            answers.write(json.dumps(answer, ensure_ascii=False) + "\n")
+    if out != "-":
+        console.say(", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common()) or "no items")
+    raise typer.Exit(max((EXIT[verdict] for verdict in verdicts), default=0))
 
 
 @app.command("alerts")

@@ -11,6 +11,7 @@ from alerts.channels.email import EmailChannel
 from alerts.channels.spool import SpoolChannel
 from alerts.evidence.snapshot import CaptureContext
 from alerts.interface import Channel
+from app.bulk import BulkExaminer
 from app.config import Config
 from app.examine import Examiner
 from app.filtering import FilterChanges, FilteredRecords, FilterWatch, current_filter
@@ -121,6 +122,24 @@ def open_examiner(config: Config, stores: Stores, members: TagFilter | None = No
             channels=tuple(open_channels(config)),
             site_classes={name: site.use for name, site in config.sites.items()},
             clock=now,
+        )
+    finally:
+        sandbox.close()
+
+
+@contextmanager
+def open_bulk(config: Config, stores: Stores) -> Iterator[BulkExaminer]:
+    """Open what an examination in bulk needs; it has no way to raise an alert or to keep evidence."""
+    key = read_key(config, stores)
+    enroller = open_enroller(config, key)
+    sandbox = open_sandbox(config.decoding)
+    try:
+        yield BulkExaminer(
+            sandbox,
+            open_engine(config, key, stores),
+            lambda handles: {
+                handle: enroller.reference(sealed) for handle, sealed in stores.records.sealed_refs(handles).items()
+            },
         )
     finally:
         sandbox.close()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -75,7 +76,8 @@ class Child:
         os.set_blocking(self._input, False)
         os.set_blocking(self._output, False)
         self._received = bytearray()
-        self.parts_read = 0
+        self._waiting = memoryview(b"")
+        self.conversations = 0
         self.alive = True
         self.level = self._hello()
 
@@ -83,16 +85,41 @@ class Child:
         """Have a part decoded within so many seconds; a child that fails is killed, and what it said first counts."""
         if len(part.data) > messages.REQUEST_LIMIT:
             return Answer((), (("quarantined", Reason.TOO_BIG),))
-        self.parts_read += 1
+        self.conversations += 1
         passages: list[Passage] = []
         outcomes: list[tuple[str, Reason | None]] = []
         try:
-            self._converse(messages.request(part, seconds), time.monotonic() + seconds, passages, outcomes)
+            self._waiting = memoryview(messages.request(part, seconds))
+            self._listen(time.monotonic() + seconds, passages, outcomes)
         except DecodeError as error:
             self.kill()
             outcomes.append(("quarantined", Reason(error.reason)))
             log.warning("decoder killed", reason=error.reason, bytes=len(part.data), passages=len(passages))
         return Answer(tuple(passages), tuple(outcomes or [("quarantined", Reason.CRASH)]))
+
+    def read_many(self, parts: Sequence[Part], seconds: float) -> list[Answer]:
+        """Have small parts decoded one after the other within so many seconds in all, asked for at once.
+
+        A child that fails is killed: the answers are then those given whole before, fewer than the parts.
+        """
+        if len(parts) == 1:
+            return [self.read(parts[0], seconds)]
+        self.conversations += 1
+        answers: list[Answer] = []
+        last = len(parts) - 1
+        requests = (messages.request(part, seconds, more=number < last) for number, part in enumerate(parts))
+        self._waiting = memoryview(b"".join(requests))
+        deadline = time.monotonic() + seconds
+        try:
+            for _ in parts:
+                passages: list[Passage] = []
+                outcomes: list[tuple[str, Reason | None]] = []
+                self._listen(deadline, passages, outcomes)
+                answers.append(Answer(tuple(passages), tuple(outcomes or [("quarantined", Reason.CRASH)])))
+        except DecodeError as error:
+            self.kill()
+            log.warning("decoder killed", reason=error.reason, parts=len(parts), answered=len(answers))
+        return answers
 
     def end(self) -> None:
         """Let the child end by closing its input; kill it if it does not. Its pipes are closed."""
@@ -117,7 +144,7 @@ class Child:
         deadline = time.monotonic() + START_SECONDS
         try:
             while (frame := messages.take_frame(self._received)) is None:
-                self._exchange(memoryview(b""), deadline)
+                self._exchange(deadline)
             if frame[0]["say"] != "hello":
                 raise messages.broken("it did not say hello")
         except DecodeError as error:
@@ -127,19 +154,12 @@ class Child:
             ) from error
         return describe(frame[0])
 
-    def _converse(
-        self,
-        request: bytes,
-        deadline: float,
-        passages: list[Passage],
-        outcomes: list[tuple[str, Reason | None]],
-    ) -> None:
-        """Send the request and collect frames until the child says that it is done."""
-        waiting = memoryview(request)
+    def _listen(self, deadline: float, passages: list[Passage], outcomes: list[tuple[str, Reason | None]]) -> None:
+        """Send what waits and collect frames until the child says that it is done with one part."""
         text_size = frames = 0
         while True:
             while (frame := messages.take_frame(self._received)) is None:
-                waiting = self._exchange(waiting, deadline + GRACE_SECONDS)
+                self._exchange(deadline + GRACE_SECONDS)
             frames += 1
             text_size += len(frame[1])
             if frames > FRAMES_LIMIT or text_size > TEXT_LIMIT:
@@ -155,15 +175,16 @@ class Child:
             else:
                 raise messages.broken("a frame of unknown kind")
 
-    def _exchange(self, waiting: memoryview, deadline: float) -> memoryview:
-        """Move some bytes in either direction and return what still waits to be sent."""
+    def _exchange(self, deadline: float) -> None:
+        """Move some bytes in either direction."""
         left = deadline - time.monotonic()
         if left <= 0:
             raise DecodeError(Reason.TIMEOUT, "a decoder process took too long")
-        readable, writable, _ = select.select([self._output], [self._input] if waiting else [], [], min(left, 1.0))
+        to_send = [self._input] if self._waiting else []
+        readable, writable, _ = select.select([self._output], to_send, [], min(left, 1.0))
         if writable:
             try:
-                waiting = waiting[os.write(self._input, waiting[:CHUNK]) :]
+                self._waiting = self._waiting[os.write(self._input, self._waiting[:CHUNK]) :]
             except BrokenPipeError as error:
                 raise self._died() from error
         if readable:
@@ -171,7 +192,6 @@ class Child:
             if not chunk:
                 raise self._died()
             self._received += chunk
-        return waiting
 
     def _died(self) -> DecodeError:
         """Return the error for a child that ended by itself: by its own clock, or by a crash."""

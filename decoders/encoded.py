@@ -4,13 +4,17 @@ Whatever decodes to something readable is put back in its place in the line, so 
 is still one record; what decodes to a file of a known format becomes a part of its own. Two layers, within a budget.
 """
 
-import base64
+import binascii
+import codecs
+import itertools
 import quopri
 import re
+import string
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from html import unescape
+from operator import itemgetter
 from urllib.parse import unquote_to_bytes
 
 from decoders.text import everyday, readings
@@ -32,10 +36,12 @@ PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
 ENTITY = re.compile(r"&(?:#\d{2,7}|#x[0-9a-fA-F]{2,6}|[a-zA-Z]{2,8});")
 ESCAPE = re.compile(r"\\(?:u\{?[0-9a-fA-F]{2,}|x[0-9a-fA-F]{2}|U[0-9a-fA-F]{8})")
 ESCAPED_BYTES = re.compile(r"(?:\\x[0-9a-fA-F]{2}){2,}")
-QUOTED = re.compile(r"(?:=[0-9A-F]{2}){2,}")
+QUOTED = re.compile(r"=[0-9A-F]{2}=[0-9A-F]{2}")
 EVERYDAY = 0.9
 """Share of everyday characters in what is taken for text."""
 HAN = re.compile("[\u4e00-\u9fff]")
+TURNING = re.compile(r"[\x00-\x7f](?=[^\x00-\x7f])|[^\x00-\x7f](?=[\x00-\x7f])")
+"""Where ASCII and other characters take turns: in language after some letters, in chance after one or two."""
 READABLE = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff]+")
 FILE_SIGNS = {
     b"\x1f\x8b\x08": "gzip",
@@ -48,6 +54,27 @@ FILE_SIGNS = {
     b"\xfd7zXZ": "xz",
     b"\xd0\xcf\x11\xe0": "ole",
 }
+SIGNS = tuple(FILE_SIGNS)
+MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UNREADABLE = bytes({*range(0x20), 0x7F} - {0x09, 0x0A, 0x0D})
+"""Bytes that stand in no readable text of a coding without zero bytes."""
+HIGH = bytes((0x00, 0x01, *range(0x20, 0x28), 0x30, *range(0x4E, 0xA0), 0xFF))
+"""High bytes of everyday characters in UTF-16."""
+
+
+def _shapes(of: Mapping[str, str]) -> bytes:
+    """Return a table that turns every byte into a letter for its class, and what is in no class into a space."""
+    return bytes(
+        next((ord(shape) for shape, letters in of.items() if chr(byte) in letters), 0x20) for byte in range(256)
+    )
+
+
+BASE64_SHAPE = _shapes({"a": string.ascii_lowercase, "A": string.ascii_uppercase, "0": string.digits, "-": "+/-_"})
+TURNS = (b"aA", b"a0", b"0a", b"A0", b"0A")
+HEX_SHAPE = _shapes({"h": string.hexdigits, ":": " :"})
+SIX_PAIRS = re.compile(rb"hh:?hh:?hh:?hh:?hh:?hh")
+ALPHABET = bytes.maketrans(b"-_", b"+/")
+OUTSIDE_ALPHABET = bytes(set(range(256)) - set(f"{string.ascii_letters}{string.digits}+/-_".encode()))
 
 
 def hidden_in(passage: Passage, budget: int, layer: int = 1) -> Iterator[Passage | Part]:
@@ -81,12 +108,12 @@ def changed_lines(before: str, after: str) -> str:
 
 def undo_base64(text: str, files: list[bytes]) -> str:
     """Return text with its base64 tokens decoded where they hold text; files found are added to the list."""
-    return _undo_tokens(BASE64, text, base64_bytes, files)
+    return _undo_tokens(_base64_tokens(text), text, base64_bytes, files)
 
 
 def undo_hex(text: str, files: list[bytes]) -> str:
     """Return text with its runs of hex digits decoded where they hold text; files found are added to the list."""
-    return _undo_tokens(HEX, text, _hex_bytes, files)
+    return _undo_tokens(_hex_tokens(text), text, _hex_bytes, files)
 
 
 def undo_percent(text: str, _files: list[bytes]) -> str:
@@ -127,11 +154,30 @@ def believable(data: bytes) -> str | None:
     # Most tokens of ordinary text are short numbers and words: told apart before any coding is tried.
     if not data or (short and (data.isascii() or min(data) < 0x20)):
         return None
-    likely = [text for text in readings(data) if READABLE.fullmatch(text)]
-    best = max(likely, key=_everyday_share, default="")
-    if not short:
-        return best if best and _everyday_share(best) >= EVERYDAY else None
-    return best if _everyday_share(best) == 1.0 and HAN.search(best) else None
+    for text in _likely(data):
+        share = _everyday_share(text)
+        if (share == 1.0 and HAN.search(text)) if short else share >= EVERYDAY:
+            return text
+    return None
+
+
+def _likely(data: bytes) -> Iterator[str]:
+    """Yield the readings of bytes that have no unreadable character, tried only where they are possible at all."""
+    if data.startswith(MARKS) or data.count(0) * 8 >= len(data):
+        yield from (text for text in readings(data) if READABLE.fullmatch(text))
+        return
+    codings = ["utf-8", "gb18030", "big5hkscs"] if len(data.translate(None, UNREADABLE)) == len(data) else []
+    if len(data) % 2 == 0:
+        halves = {"utf-16-le": data[1::2], "utf-16-be": data[::2]}
+        codings += [name for name, highs in halves.items() if 10 * len(highs.translate(None, HIGH)) <= len(highs)]
+    for coding in codings:
+        try:
+            text = data.decode(coding)
+        except UnicodeDecodeError:
+            continue
+        # By chance bytes make rare signs and ASCII in turns; only UTF-8 is hardly ever met by chance.
+        if READABLE.fullmatch(text) and (coding == "utf-8" or 3 * len(TURNING.findall(text)) <= len(text)):
+            yield text
 
 
 def _everyday_share(text: str) -> float:
@@ -141,25 +187,58 @@ def _everyday_share(text: str) -> float:
 
 def base64_bytes(token: str) -> bytes:
     """Return the bytes of a base64 text, whatever its alphabet, padding and line breaks."""
-    clean = re.sub(r"[^A-Za-z0-9+/]", "", token.replace("-", "+").replace("_", "/"))
+    clean = token.encode("ascii", "ignore").translate(ALPHABET, OUTSIDE_ALPHABET)
     clean = clean[: len(clean) - (len(clean) % 4 == 1)]
-    return base64.b64decode(clean + "=" * (-len(clean) % 4))
+    return binascii.a2b_base64(clean + b"=" * (-len(clean) % 4))
 
 
-def _undo_tokens(pattern: re.Pattern[str], text: str, decode: Callable[[str], bytes], files: list[bytes]) -> str:
+def _base64_tokens(text: str) -> Iterator[re.Match[str]]:
+    """Yield what may be base64: runs of its alphabet that are neither words nor numbers, and the lines after them.
+
+    A run counts only if lower case is followed by upper case in it, or a letter and a digit are neighbours: words,
+    numbers and what hyphens make of them never are so, and hardly any encoded text is not.
+    """
+    shape = text.encode("ascii", "replace").translate(BASE64_SHAPE)
+    ahead = {turn: at for turn in TURNS if (at := shape.find(turn)) >= 0}
+    end = 0
+    while ahead:
+        turn, at = min(ahead.items(), key=itemgetter(1))
+        if at >= end:
+            found = BASE64.match(text, max(end, shape.rfind(b" ", 0, at) + 1))
+            if found:
+                yield found
+            end = found.end() if found else shape.find(b" ", at)
+        # Each kind of turn is looked for once over, from where the last one stood or where the run ended.
+        following = shape.find(turn, max(at + 1, end)) if end >= 0 else -1
+        if following >= 0:
+            ahead[turn] = following
+        else:
+            del ahead[turn]
+
+
+def _hex_tokens(text: str) -> Iterator[re.Match[str]]:
+    """Yield runs of six and more pairs of hex digits."""
+    shape = text.encode("ascii", "replace").translate(HEX_SHAPE)
+    end = 0
+    for pairs in SIX_PAIRS.finditer(shape):
+        start = pairs.start() - 2 if text[max(pairs.start() - 2, 0) : pairs.start()] == "0x" else pairs.start()
+        if start >= end and (found := HEX.match(text, start)):
+            end = found.end()
+            yield found
+
+
+def _undo_tokens(tokens: Iterable[re.Match[str]], text: str, decode: Callable[[str], bytes], files: list[bytes]) -> str:
     """Return text with each token that holds text replaced by it."""
     pieces: list[str] = []
     end = 0
-    for number, token in enumerate(pattern.finditer(text)):
-        if number >= TOKENS_LIMIT:
-            break
+    for token in itertools.islice(tokens, TOKENS_LIMIT):
         data = inflated(decode(token.group(0)))
-        if data.startswith(tuple(FILE_SIGNS)):
+        if data.startswith(SIGNS):
             files.append(data)
         elif (plain := believable(data) or _line_by_line(token.group(0), decode)) is not None:
             pieces += (text[end : token.start()], " ", plain, " ")
             end = token.end()
-    return "".join((*pieces, text[end:]))
+    return "".join((*pieces, text[end:])) if pieces else text
 
 
 def _line_by_line(token: str, decode: Callable[[str], bytes]) -> str | None:

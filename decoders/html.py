@@ -148,7 +148,7 @@ class HtmlDecoder:
         """Take what has tags in its front, or is declared as a page."""
         head = part.data[:65_536].replace(b"\x00", b"")
         declared = "html" in part.media_type or "xml" in part.media_type
-        return looks_like_text(part.data) and (TAG.search(head) is not None or (declared and b"<" in head))
+        return (TAG.search(head) is not None or (declared and b"<" in head)) and looks_like_text(part.data)
 
     def decode(self, part: Part) -> Iterator[Found]:
         """Give visible text first, then what is not visible, then parts found in data URLs and scripts."""

@@ -47,7 +47,7 @@ def isolate(memory: int) -> dict[str, object]:
     restrict_files()
     forbid_calls(LIBC)
     return {
-        "namespaces": namespaces,
+        "namespaces": tuple(namespaces),
         "network": reaches_network(),
         "files": reads_other_files(),
         "programs": starts_programs(),

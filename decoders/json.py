@@ -20,7 +20,7 @@ class JsonDecoder:
         ends = part.data.replace(b"\x00", b"").strip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
         opens = ends[:1] in (b"{", b"[")
         declared = "json" in part.media_type and opens
-        return looks_like_text(part.data) and opens and (declared or ends[-1:] in (b"}", b"]"))
+        return opens and (declared or ends[-1:] in (b"}", b"]")) and looks_like_text(part.data)
 
     def decode(self, part: Part) -> Iterator[Found]:
         """Give each plausible reading's lines; text that is not JSON after all is given as it stands."""

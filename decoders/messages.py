@@ -6,6 +6,7 @@ Nothing is ever unpickled: a child that was taken over by what it read can only 
 
 import json
 import struct
+from functools import lru_cache
 from typing import BinaryIO
 
 from model.errors import DecodeError
@@ -27,33 +28,45 @@ Frame = tuple[Header, bytes]
 
 def pack(header: Header, body: bytes = b"") -> bytes:
     """Return one frame."""
-    text = json.dumps(header).encode("ascii")
+    text = _header_text(tuple(header.items()))
     return LENGTHS.pack(len(text), len(body)) + text + body
+
+
+@lru_cache(maxsize=512)
+def _header_text(items: tuple[tuple[str, object], ...]) -> bytes:
+    """Return a header as JSON; few of them are ever different."""
+    return json.dumps(dict(items)).encode("ascii")
 
 
 def shorten(provenance: str) -> str:
     """Return a provenance of bounded length, on one line, that can be sent as UTF-8."""
-    line = "".join(letter if letter.isprintable() else " " for letter in provenance)
+    line = provenance
+    if not line.isprintable():
+        line = "".join(letter if letter.isprintable() else " " for letter in provenance)
     if len(line) > PROVENANCE_LIMIT:
         half = PROVENANCE_LIMIT // 2 - 1
         line = f"{line[:half]}…{line[-half:]}"
     return line
 
 
-def request(part: Part, seconds: float) -> bytes:
-    """Return the frame that asks for a part to be decoded within so many seconds."""
+def request(part: Part, seconds: float, *, more: bool = False) -> bytes:
+    """Return the frame that asks for a part to be decoded within so many seconds.
+
+    `more` says that another request follows at once, so that the answer to this one may wait for its company.
+    """
     header: Header = {
         "provenance": shorten(part.provenance),
         "media_type": part.media_type[:200],
         "name": shorten(part.name),
         "charset": part.charset[:40] if part.charset else None,
         "seconds": seconds,
+        "more": more,
     }
     return pack(header, part.data)
 
 
-def read_request(stream: BinaryIO) -> tuple[Part, float] | None:
-    """Return the next part and its seconds, in the child; None once the parent has closed the pipe."""
+def read_request(stream: BinaryIO) -> tuple[Part, float, bool] | None:
+    """Return the next part, its seconds and whether more follow, in the child; None once the pipe is closed."""
     lengths = stream.read(LENGTHS.size)
     if len(lengths) < LENGTHS.size:
         return None
@@ -69,7 +82,7 @@ def read_request(stream: BinaryIO) -> tuple[Part, float] | None:
         name=str(header["name"]),
         charset=header["charset"],
     )
-    return part, float(header["seconds"])
+    return part, float(header["seconds"]), bool(header["more"])
 
 
 def take_frame(buffer: bytearray) -> Frame | None:
@@ -88,13 +101,19 @@ def take_frame(buffer: bytearray) -> Frame | None:
     text = bytes(buffer[LENGTHS.size : LENGTHS.size + header_size])
     body = bytes(buffer[LENGTHS.size + header_size : end])
     del buffer[:end]
+    return _header(text), body
+
+
+@lru_cache(maxsize=512)
+def _header(text: bytes) -> Header:
+    """Return a header that a child sent; few of them are ever different, and nobody changes one."""
     try:
         header = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise broken("a header is not JSON") from error
     if not isinstance(header, dict) or not isinstance(header.get("say"), str):
         raise broken("a header has no kind")
-    return header, body
+    return header
 
 
 def passage_in(frame: Frame) -> Passage:

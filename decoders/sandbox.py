@@ -6,7 +6,7 @@ is text in bounded frames; a child that hangs, dies or misbehaves is killed and 
 """
 
 import queue
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -19,7 +19,11 @@ from model.page import Decoded, Part, PartOutcome, Passage, Reason
 log = structlog.get_logger(__name__)
 
 RECYCLE_AFTER = 200
-"""Parts read by one child before a fresh one takes its place."""
+"""Conversations with one child, of one part or a batch of small ones, before a fresh one takes its place."""
+SMALL = 256 * 1024
+"""Bytes up to which a part is read in a batch with others."""
+BATCH_BYTES = 1024 * 1024
+BATCH_PARTS = 256
 PICTURE_SIGNS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\x00", b"MM\x00*", b"%PDF", b"PK")
 """First bytes of pictures and of files that may hold pictures."""
 
@@ -66,6 +70,14 @@ class ProcessSandbox(Sandbox):
             outcomes.extend(PartOutcome(index, state, reason) for state, reason in answer.outcomes)
         return Decoded(tuple(passages), tuple(outcomes))
 
+    def decode_each(self, parts: Sequence[Part]) -> list[Decoded]:
+        """Decode parts that have nothing to do with each other; each ends as read, skipped or quarantined."""
+        answers = [answer for some in self._threads.map(self._read_batch, _batches(parts)) for answer in some]
+        return [
+            Decoded(answer.passages, tuple(PartOutcome(0, state, reason) for state, reason in answer.outcomes))
+            for answer in answers
+        ]
+
     def close(self) -> None:
         """End the child processes."""
         if self._closed:
@@ -92,14 +104,52 @@ class ProcessSandbox(Sandbox):
             answer = Answer((), (("quarantined", Reason(error.reason)),))
             log.error("decoder not started", reason=error.reason)
         finally:
-            if child is not None and (not child.alive or child.parts_read >= RECYCLE_AFTER):
-                child.end()
-                child = None
-            self._idle.put(child)
+            self._give_back(child)
         return answer
+
+    def _read_batch(self, parts: Sequence[Part]) -> list[Answer]:
+        """Read parts in one conversation; from the one on at which a child fails, each is read by itself."""
+        answers: list[Answer] = []
+        child = self._idle.get()
+        try:
+            if child is None:
+                child = self._start()
+            answers = child.read_many(parts, self._settings.seconds)
+        except DecodeError as error:
+            log.error("decoder not started", reason=error.reason)
+        finally:
+            self._give_back(child)
+        return [*answers, *(self._read(part) for part in parts[len(answers) :])]
+
+    def _give_back(self, child: Child | None) -> None:
+        """Put a child that can go on back into the pool, or a slot in which the next reading starts a new one."""
+        if child is not None and (not child.alive or child.conversations >= RECYCLE_AFTER):
+            child.end()
+            child = None
+        self._idle.put(child)
 
     def _seconds(self, part: Part) -> float:
         """Return the wall clock for a part: more where pictures may have to be read."""
-        head = part.data[:16]
-        pictures = head.startswith(PICTURE_SIGNS) or b"data:image" in part.data
-        return self._settings.picture_seconds if pictures else self._settings.seconds
+        return self._settings.picture_seconds if _has_pictures(part) else self._settings.seconds
+
+
+def _has_pictures(part: Part) -> bool:
+    return part.data.startswith(PICTURE_SIGNS) or b"data:image" in part.data
+
+
+def _batches(parts: Sequence[Part]) -> Iterator[Sequence[Part]]:
+    """Yield the parts in order, small ones together, a large one or one with pictures alone."""
+    batch: list[Part] = []
+    size = 0
+    for part in parts:
+        if len(part.data) > SMALL or _has_pictures(part):
+            yield from filter(None, (batch, [part]))
+            batch, size = [], 0
+            continue
+        batch.append(part)
+        size += len(part.data)
+        if size >= BATCH_BYTES or len(batch) >= BATCH_PARTS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -41,15 +41,17 @@ SKIPPED = frozenset({Reason.TEXT_FREE, Reason.DUPLICATE, Reason.UNSUPPORTED})
 class Reading:
     """One part of a page being read, with what is left of its budgets."""
 
-    def __init__(self, output: BinaryIO, decoders: Sequence[Decoder]) -> None:
-        """Start with full budgets."""
+    def __init__(self, output: BinaryIO, decoders: Sequence[Decoder], *, at_once: bool = True) -> None:
+        """Start with full budgets; `at_once` sends every piece as soon as it is found, whatever comes next."""
         self._output = output
+        self._at_once = at_once
         self._decoders = decoders
         self._text_left = TEXT_LIMIT
         self._hidden_left = HIDDEN_LIMIT
         self._passages_left = PASSAGE_LIMIT
         self._members_left = MEMBER_LIMIT
         self._seen: set[bytes] = set()
+        self._given: set[str] = set()
 
     def read(self, part: Part, level: int = 0) -> None:
         """Give every passage in a part, then the outcome of the part; the same for each part inside it."""
@@ -96,7 +98,10 @@ class Reading:
         self._text_left -= size
         for found in hidden_in(passage, self._hidden_left):
             if isinstance(found, Passage):
-                self._hidden_left -= self._send(found, self._hidden_left)
+                # Two encodings undone in one order and in the other give the same text.
+                if found.text not in self._given:
+                    self._given.add(found.text)
+                    self._hidden_left -= self._send(found, self._hidden_left)
             elif level < NESTING:
                 self._read_member(found, level + 1)
         if self._text_left <= 0 or self._passages_left <= 0:
@@ -112,8 +117,7 @@ class Reading:
                 "provenance": messages.shorten(passage.provenance),
                 "ocr": passage.ocr,
             }
-            self._output.write(messages.pack(header, body))
-            self._output.flush()
+            self._write(messages.pack(header, body))
         return len(body)
 
     def _end(self, reason: Reason | None, error: Exception | None = None) -> None:
@@ -122,8 +126,12 @@ class Reading:
         header: messages.Header = {"say": "outcome", "state": state, "reason": reason}
         if error is not None:
             header["error"] = type(error).__name__
-        self._output.write(messages.pack(header))
-        self._output.flush()
+        self._write(messages.pack(header))
+
+    def _write(self, frame: bytes) -> None:
+        self._output.write(frame)
+        if self._at_once:
+            self._output.flush()
 
 
 def built_in(settings: DecodingSettings) -> tuple[Decoder, ...]:
@@ -157,13 +165,17 @@ def main(arguments: str) -> None:
     source, output = sys.stdin.buffer, sys.stdout.buffer
     output.write(messages.pack({"say": "hello", **measured}))
     output.flush()
+    more = False
     while (asked_part := messages.read_request(source)) is not None:
-        part, seconds = asked_part
-        start_clock(seconds)
-        Reading(output, decoders).read(part)
+        part, seconds, follows = asked_part
+        if not more:
+            start_clock(seconds)  # one clock for the parts of a batch
+        more = follows
+        Reading(output, decoders, at_once=not more).read(part)
         output.write(messages.pack({"say": "done"}))
-        output.flush()
-        stop_clock()
+        if not more:
+            output.flush()
+            stop_clock()
 
 
 if __name__ == "__main__":

@@ -121,3 +121,19 @@ def test_unknown_bytes_are_skipped_with_a_reason(sandbox: Sandbox) -> None:
     """A format that nobody reads is skipped as such, not called read."""
     decoded = sandbox.decode([Part("file", "application/octet-stream", bytes(range(256)) * 40)])
     assert decoded.outcomes == (PartOutcome(0, "skipped", Reason.UNSUPPORTED),)
+
+
+def test_small_parts_are_read_together_and_apart(hostile: Sandbox) -> None:
+    """Many parts at once give what each alone gives, in order; one that kills the child costs the others nothing."""
+    parts = [Part("body", "text/plain", f"住院号 {number}".encode()) for number in range(300)]
+    parts[150] = misbehave("die")
+    parts[200] = Part("body", "text/plain", b"front " * 100_000)
+    decoded = hostile.decode_each(parts)
+    assert len(decoded) == 300
+    for number, each in enumerate(decoded):
+        if number in {150, 200}:
+            continue
+        assert [passage.text for passage in each.passages] == [f"住院号 {number}"]
+        assert each.outcomes == (PartOutcome(0, "read"),)
+    assert [outcome.reason for outcome in decoded[150].outcomes] == [Reason.CRASH]
+    assert len(decoded[200].passages[0].text) == 600_000
