@@ -138,8 +138,11 @@ def soft_digits() -> NDArray[np.uint8]:
 
 @cache
 def looking() -> frozenset[str]:
-    """Return the characters that a token may read by their look."""
-    return frozenset(map(chr, np.flatnonzero(table().extra[:LAST_PLANES]).tolist()))
+    """Return the characters that a token may read by their look, or of whose longer answer a part (㏀ is kω)."""
+    looks = table().extra[:LAST_PLANES] != 0
+    growing = np.flatnonzero(table().entry >> 24 == GROWS).tolist()
+    parts = [code for code in growing if any(looks[ord(part)] for part in fold_character(chr(code)))]
+    return frozenset(map(chr, [*np.flatnonzero(looks).tolist(), *parts]))
 
 
 def digest() -> str:
