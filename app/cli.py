@@ -121,7 +121,7 @@ def enrol(
     )
     for column, count in sorted(enroller.slips.items()):
         console.complain(
-            f"{source}: column {column!r}: {count} values look mistyped; enrolled as they stand, or left out"
+            f"{opened.name}: column {column!r}: {count} values look mistyped; enrolled as they stand, or left out"
         )
     console.say(f"{counts.records} records are watched for")
     raise typer.Exit(1 if report.refused else 0)

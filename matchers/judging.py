@@ -22,8 +22,9 @@ __all__ = ["Batch", "Evidence", "Judge", "Piece", "judge"]
 
 NEAR = 100
 """Characters around a hit in which supporting elements are looked for."""
-ADDRESS_HAN_BITS, ADDRESS_LATIN_BITS, MOST_ADDRESS_BITS = 1.4, 0.6, 16.0
-"""Bits of each character of an address that agrees, and of all of it: a household has it too, and its neighbours."""
+ADDRESS_HAN, ADDRESS_LATIN, MOST_ADDRESS_BITS = (1.6, 3), (0.7, 4), 16.0
+"""Bits of each character of an address that agrees, and how many say nothing ("unit 2, room …"); bits of all of it: a
+household has it too, and its neighbours."""
 DISAGREEMENT_BITS = -7.0
 """Bits of a birth date beside weak evidence that is not the record's: more than Fellegi and Sunter's
 log2((1 - m) / (1 - u)) for m = 0.9, since a page that gives one seldom gives a wrong one."""
@@ -135,8 +136,8 @@ class Judge:
         number = rare[0].passage
         here = [hit for hit in rare if hit.passage == number]
         covered = {unit for hit in here for unit in range(hit.payload.offset, hit.payload.offset + hit.end - hit.start)}
-        rate = ADDRESS_HAN_BITS if rare[0].field == "address_han" else ADDRESS_LATIN_BITS
-        bits = min(MOST_ADDRESS_BITS, rate * len(covered))
+        rate, usual = ADDRESS_HAN if rare[0].field == "address_han" else ADDRESS_LATIN
+        bits = min(MOST_ADDRESS_BITS, max(0.0, rate * (len(covered) - usual)))
         index = self._batch.compact_index
         start = int(index[min(hit.start for hit in here)])
         end = int(index[max(hit.end for hit in here) - 1]) + 1

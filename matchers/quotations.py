@@ -42,6 +42,8 @@ FEWEST_NOTES = 500
 """So many notes teach what is common."""
 COMMON_SHARE_HAN, COMMON_SHARE_LATIN = 0.0, 0.1
 """What is left of them inside a common phrase."""
+FEWEST_HAN, FEWEST_LATIN = 12, 44
+"""Agreeing characters below which an excerpt is a phrase: a diagnosis that a note consists of, say."""
 HAN_RUN, LATIN_RUN = 3, 6
 """Shortest run of agreeing tokens that counts."""
 UNLIKE = 0.4
@@ -193,6 +195,8 @@ def _weight(excerpt: Agreement, han: bool, strange: NDArray[np.bool_], start: in
 
     `strange` marks the common phrases of the passage that are not the record's; `start` and `end` index it.
     """
+    if excerpt.fresh < (FEWEST_HAN if han else FEWEST_LATIN):
+        return 0.0
     likeness = max(0.0, (excerpt.similarity - UNLIKE) / (1 - UNLIKE))
     around = (strange[max(0, start - SURROUNDINGS) : start], strange[end : end + SURROUNDINGS])
     company = sum(int(part.sum()) for part in around) / max(FEWEST_AROUND, sum(map(len, around)))

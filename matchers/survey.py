@@ -21,7 +21,9 @@ from matchers.scanners.sink import EXACT, TYPO, Sink, empty, put
 MOST_PAIRS: Final = 3_000_000
 """Conjunctions tried on one batch."""
 SLIP_REACH: Final = 80
-"""Units within which a number that may be a slip is combined with a name."""
+"""Units within which a number that may be a slip is combined with a name, and anything with what is left of one."""
+BARE: Final = frozenset(("surname", "given", "name_mask"))
+"""Names of which little is left: they count only close by."""
 POST_REACH: Final = 300
 """Units at both ends of a post of a thread in which names are seen that stand near nothing."""
 LEFT: Final = tuple(PARTNERS)
@@ -226,7 +228,8 @@ class Surveyor:
                 other = seen[right]
                 if not len(other):
                     continue
-                reach = np.where(other.form == TYPO, np.int32(SLIP_REACH), np.int32(self._reach))
+                whole = SLIP_REACH if left in BARE else self._reach
+                reach = np.where(other.form == TYPO, np.int32(SLIP_REACH), np.int32(whole))
                 low = np.searchsorted(starts, other.start - reach)
                 high = np.searchsorted(starts, other.end + reach, side="right")
                 total = int((high - low).sum())

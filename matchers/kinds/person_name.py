@@ -191,6 +191,7 @@ def _latin_terms(canonical: str) -> tuple[Term, ...]:
     made = [
         Term("name", _pair(first, last), 16.0),
         Term("initial", f"{first[0]}|{last}", 12.5),
+        Term("initial", f"{last[0]}|{first}", 11.5),
         Term("name_mask", letters, 13.0),
         Term("surname", _pair(first[0], last[0]), 7.0),
     ]

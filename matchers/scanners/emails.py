@@ -173,6 +173,9 @@ def _domain(
         filled += 1
         dots += 1
         place = after
+    while filled and work[filled - 1] == 0x2D:
+        filled -= 1
+        end -= 1
     return end, filled, dots, spelt
 
 

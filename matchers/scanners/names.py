@@ -22,7 +22,7 @@ MOST_SPAN: Final = 48
 _SPACE, _TAB, _MIDDOT, _DASH, _QUOTE, _DOT, _COMMA = 0x20, 0x09, 0xB7, 0x2D, 0x27, 0x2E, 0x2C
 _BAR: Final = 0x7C
 _SOMEBODY: Final = 0x67D0
-_X, _LINE = 0x78, 0x5F
+_S, _X, _LINE = 0x73, 0x78, 0x5F
 _NOT_GIVEN: Final = np.array(sorted(map(ord, "女士小姐先生同学老师患者医生男")), np.uint16)
 
 
@@ -157,13 +157,23 @@ def _read_words(units: NDArray[np.uint16], classes: NDArray[np.uint8], near: NDA
             if classes[place] & (LATIN | LETTER):
                 words.letters[filled] = units[place]
                 filled += 1
-            elif not (units[place] in (_DASH, _QUOTE) and place + 1 < size and classes[place + 1] & (LATIN | LETTER)):
+            elif not _binds(units, classes, place):
                 break
             place += 1
         words.end[count] = place
         count += 1
     words.offset[count] = filled
     return count
+
+
+@compiled
+def _binds(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> bool:
+    """Tell whether a dash or an apostrophe stands within a word; the one of "Ashby's" does not."""
+    after = place + 1
+    if units[place] not in (_DASH, _QUOTE) or after >= len(units) or not classes[after] & (LATIN | LETTER):
+        return False
+    ends = after + 1 >= len(units) or not classes[after + 1] & (LATIN | LETTER)
+    return not (units[place] == _QUOTE and units[after] == _S and ends)
 
 
 @compiled
