@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from matchers import commonness, excerpts, passages
+from matchers import commonness, excerpts
 from matchers.commonness import Census, Commonness
 from matchers.compare import agreements
 from matchers.kernel import Kernel
@@ -128,13 +128,13 @@ def census_of(texts: Sequence[str], kernel: Kernel) -> Census:
     """Return a census of the texts."""
     counted = Census()
     for text in texts:
-        counted.add(kernel, passages.compact_text(text))
+        counted.add(kernel, excerpts.stream([text]).compact)
     return counted
 
 
 def test_common_is_what_three_notes_hold() -> None:
     """Two notes do not make a phrase common, repeating it in one note neither; three do; another key knows nothing."""
-    kernel, page = Kernel(bytes(range(32))), passages.compact_text(HABIT + ADVICE)
+    kernel, page = Kernel(bytes(range(32))), excerpts.stream([HABIT + ADVICE]).compact
     assert not census_of([HABIT * 5, ADVICE * 5], kernel).commonness().marks(kernel, page).any()
     counted = census_of([HABIT + ADVICE] * 2, kernel)
     assert not counted.commonness().marks(kernel, page).any()
