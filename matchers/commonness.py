@@ -4,12 +4,12 @@
 on many pages. What a page and a note have in common weighs as much as it is surprising, and the enrolled notes
 themselves tell what is not: a `Census` counts, while notes are enrolled, in how many of them each gram stands (4 Han
 characters, 12 Latin ones); `Commonness` keeps one bit per gram of what many notes have. After the background models of
-language modelling and of near-duplicate detection, with one threshold instead of probabilities: on a development bench it told
-strangers' medical texts from excerpts as well as a full interpolated n-gram model did.
+language modelling and of near-duplicate detection, with one threshold instead of probabilities: on a
+development bench it told strangers' medical texts from excerpts as well as an interpolated n-gram model did.
 
 Counts are of count-min type [Cormode, Muthukrishnan 2005]: keyed places in a table, two rows, saturating, only ever too
-high. A commonness shows no gram of fewer than three notes, whoever holds it and the key. A census does, to who holds
-the key as well: keep it where enrolment runs, sealed, or in memory only.
+high. A commonness shows, but for collisions, no gram of fewer than three notes, to whoever holds it and the key. A
+census shows more to who has the key: keep it where enrolment runs, sealed, or in memory only.
 """
 
 from collections.abc import Iterator

@@ -34,9 +34,9 @@ MOST_PLACES = 24
 """Places of one page that are compared with one record: those where most of its shingles stand together."""
 MOST_ANCHORS = 4096
 """Shingles of one record on one passage that are looked at."""
-HAN_BITS, LATIN_BITS = 2.0, 0.62
+HAN_BITS, LATIN_BITS = 1.5, 0.47
 """Bits of one agreeing character that is no common phrase."""
-UNTAUGHT = 0.7
+UNTAUGHT = 0.65
 """Share of them where too few notes were counted to know what is common."""
 FEWEST_NOTES = 500
 """So many notes teach what is common."""
@@ -58,7 +58,7 @@ LINKED = 2
 """Two shingles of a template belong together if they are no further apart than this times their length."""
 FEWEST_AROUND = 40
 """Surroundings are measured as if they had at least so many characters."""
-FURTHER_BITS = 8.0
+FURTHER_BITS = 6.0
 """Where a page has several excerpts of a passage, each counts with what it has beyond this, or the best one alone."""
 MOST_EXCERPTS = 100
 """Excerpts of one passage that are added up."""
@@ -211,7 +211,7 @@ def _together(amounts: Sequence[float]) -> float:
 
 
 def _template(length: int, hits: Sequence[Hit]) -> NDArray[np.bool_]:
-    """Mark the compact units that end a shingle which many records share, and those between two such shingles."""
+    """Mark the compact units of shingles that many records share: all that two of them span, of a lone one the last."""
     change = np.zeros(length + 1, np.int64)
     shared: dict[int, set[int]] = defaultdict(set)
     for hit in hits:
@@ -220,7 +220,7 @@ def _template(length: int, hits: Sequence[Hit]) -> NDArray[np.bool_]:
     for size, ends in shared.items():
         before = -length
         for end in sorted(ends):
-            change[before if end - before <= LINKED * size else end - 1] += 1
+            change[before - size if end - before <= LINKED * size else end - 1] += 1
             change[end] -= 1
             before = end
     return np.cumsum(change[:-1]) > 0

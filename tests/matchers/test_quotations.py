@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from matchers import commonness, excerpts, passages
+from matchers import commonness, excerpts
 from matchers.commonness import Census, Commonness
 from matchers.compare import agreements
 from matchers.kernel import Kernel
@@ -85,7 +85,7 @@ def test_without_a_census_the_same_text_counts_for_less() -> None:
     """Too few notes teach nothing: what they do not know to be common weighs less, but twenty characters suffice."""
     text = han(random.Random(3), 80)
     bench = Bench.of({"note": ("note", text)})
-    assert bench.found(text[20:32]) == {}
+    assert bench.found(text[20:33]) == {}
     assert [match.verdict for match in bench.found(text[20:44]).values()] == [Verdict.LEAK]
 
 
@@ -128,13 +128,13 @@ def census_of(texts: Sequence[str], kernel: Kernel) -> Census:
     """Return a census of the texts."""
     counted = Census()
     for text in texts:
-        counted.add(kernel, passages.compact_text(text))
+        counted.add(kernel, excerpts.stream([text]).compact)
     return counted
 
 
 def test_common_is_what_three_notes_hold() -> None:
     """Two notes do not make a phrase common, repeating it in one note neither; three do; another key knows nothing."""
-    kernel, page = Kernel(bytes(range(32))), passages.compact_text(HABIT + ADVICE)
+    kernel, page = Kernel(bytes(range(32))), excerpts.stream([HABIT + ADVICE]).compact
     assert not census_of([HABIT * 5, ADVICE * 5], kernel).commonness().marks(kernel, page).any()
     counted = census_of([HABIT + ADVICE] * 2, kernel)
     assert not counted.commonness().marks(kernel, page).any()
@@ -151,7 +151,7 @@ def test_common_is_what_three_notes_hold() -> None:
 
 @pytest.mark.parametrize("gap", ["", "一", "，天地玄黄宇宙洪荒日月盈昃辰宿列张"])
 def test_a_page_of_one_repeated_shingle_is_bounded(hospital: tuple[Bench, list[str]], gap: str) -> None:
-    """A page that repeats a few enrolled characters is read within two seconds per megabyte, and hides nothing."""
+    """A page that repeats a few enrolled characters is read within two seconds per megabyte; what it hides is said."""
     bench, notes = hospital
     engine = bench.engine()
     shingle = notes[3][10:23]
@@ -159,5 +159,5 @@ def test_a_page_of_one_repeated_shingle_is_bounded(hospital: tuple[Bench, list[s
     begun = time.process_time()
     found = engine.examine([Passage(page, "body")])
     spent = time.process_time() - begun
-    assert "R-5" in {bench.ref(match.handle) for match in found.matches}
+    assert found.capped or "R-5" in {bench.ref(match.handle) for match in found.matches}
     assert spent < 2.0 * max(1.0, len(page.encode()) / 1e6)
