@@ -105,6 +105,8 @@ def test_changed_rows_are_replaced_in_one_transaction(ward):
     ward.check([*changed[:5], rows[5], *changed[6:]])
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_erasing_a_thousand_of_ten_thousand(ward, tmp_path):
     """Nobody who stays is lost, the erased are not found, and of their labels no byte is left in any file."""
     rows = _rows(10_000, phones=3000)
