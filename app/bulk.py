@@ -16,12 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import structlog
+
 from decoders.interface import Sandbox
 from matchers.engine import Engine, Examination
 from model.errors import SpillwatchError
 from model.match import Element, Match, Verdict
 from model.page import Decoded, Part, Passage, Reason
 
+log = structlog.get_logger(__name__)
 BATCH_ITEMS = 512
 BATCH_BYTES = 1_000_000
 """A batch is full with so many items or bytes of UTF-8; one call of the engine is held in memory whole."""
@@ -75,14 +78,25 @@ class BulkExaminer:
     def _answers(self, items: Sequence[Item], decoded: Sequence[Decoded]) -> Iterator[dict[str, Any]]:
         pages = [each.passages for each in decoded]
         examinations = self._match(pages, [item.thread_id for item in items])
-        handles = list(dict.fromkeys(match.handle for each in examinations for match in each.matches))
+        handles = list(dict.fromkeys(match.handle for each in examinations if each for match in each.matches))
         refs = self.references(handles) if handles else {}
         for item, each, examination in zip(items, decoded, examinations, strict=True):
             yield answer(item, each, examination, refs)
 
-    def _match(self, pages: Sequence[Sequence[Passage]], threads: Sequence[str | None]) -> list[Examination]:
-        """Return the examination of each page; pages of one thread stand in one call, in order."""
-        return self.engine.examine_many(pages)
+    def _match(self, pages: Sequence[Sequence[Passage]], threads: Sequence[str | None]) -> list[Examination | None]:
+        """Return the examination of each page; pages of one thread stand in one call, in order.
+
+        If a batch fails, its pages are examined one by one, and the one at fault has no examination.
+        """
+        try:
+            return list(self.engine.examine_many(pages))
+        except SpillwatchError:
+            raise  # not the fault of a page
+        except Exception:
+            log.exception("page could not be examined" if len(pages) == 1 else "batch could not be examined")
+        if len(pages) == 1:
+            return [None]
+        return [found for page, thread in zip(pages, threads, strict=True) for found in self._match([page], [thread])]
 
 
 def items_in(lines: Iterable[bytes | str]) -> Iterator[Item]:
@@ -117,10 +131,10 @@ def batches(items: Iterable[Item]) -> Iterator[list[Item]]:
     yield from _together(itertools.chain(threads.values(), ([item] for item in batch)))
 
 
-def answer(item: Item, decoded: Decoded, examination: Examination, refs: Mapping[bytes, str]) -> dict[str, Any]:
+def answer(item: Item, decoded: Decoded, found: Examination | None, refs: Mapping[bytes, str]) -> dict[str, Any]:
     """Return what is written about one item: references, scores, kinds and spans, never a value."""
-    matches = [match for match in examination.matches if match.handle in refs]
-    unread = _unread(item, decoded, capped=examination.capped)
+    matches = [match for match in found.matches if match.handle in refs] if found else []
+    unread = _unread(item, decoded, found)
     if any(match.verdict is Verdict.LEAK for match in matches):
         verdict = Verdict.LEAK
     elif matches:
@@ -206,11 +220,15 @@ def _together(groups: Iterable[Sequence[Item]]) -> Iterator[list[Item]]:
         yield batch
 
 
-def _unread(item: Item, decoded: Decoded, *, capped: bool) -> list[Reason]:
+def _unread(item: Item, decoded: Decoded, found: Examination | None) -> list[Reason]:
     """Return why something was not read, each reason once."""
     reasons = [Reason.MALFORMED] if item.part is None else []
     reasons += [each.reason for each in decoded.outcomes if each.state == "quarantined" and each.reason is not None]
-    return list(dict.fromkeys([*reasons, *([Reason.LIMIT] if capped else [])]))
+    if found is None:
+        reasons.append(Reason.INTERNAL)
+    elif found.capped:
+        reasons.append(Reason.LIMIT)
+    return list(dict.fromkeys(reasons))
 
 
 def _told(match: Match, refs: Mapping[bytes, str]) -> dict[str, Any]:

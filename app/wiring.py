@@ -136,7 +136,7 @@ def open_bulk(config: Config, stores: Stores) -> Iterator[BulkExaminer]:
     try:
         yield BulkExaminer(
             sandbox,
-            open_engine(config, key, stores),
+            open_engine(config, key, stores, open_filter(config, stores)[0]),
             lambda handles: {
                 handle: enroller.reference(sealed) for handle, sealed in stores.records.sealed_refs(handles).items()
             },

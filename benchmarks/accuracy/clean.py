@@ -82,7 +82,10 @@ class Clean:
         return chance.choice((" ", "\n", ", ")).join(str(chance.randrange(10 ** (n - 1), 10**n)) for n in lengths)
 
     def question(self, language: str) -> str:
-        """Return a medical question of somebody else."""
+        """Return a medical question of somebody else: half of them real where public data is there."""
+        real = self.hospital.sources.questions[language]
+        if real and self.chance.random() < 0.5:
+            return self.chance.choice(real)
         note = self.hospital.sources.note(language)
         return f"医生您好，{note}请问怎么办？" if language == "zh" else f"Hello doctor. {note} What should I do?"
 

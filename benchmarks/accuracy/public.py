@@ -105,6 +105,16 @@ class Sources:
                 found["zh" if han_share(item["text"]) > 0.3 else "en"].append(item["text"])
         return found
 
+    @cached_property
+    def questions(self) -> dict[str, list[str]]:
+        """Return medical questions of strangers, by language; none where no public data is there."""
+        found: dict[str, list[str]] = {"zh": [], "en": []}
+        if self.folder is not None:
+            for item in self._lines("bench_dev/clean.jsonl.gz"):
+                if item["kind"].endswith("patient_qa"):
+                    found[item["lang"]].append(item["text"])
+        return found
+
     def note(self, language: str) -> str:
         """Return a new invented note."""
         if language == "zh":

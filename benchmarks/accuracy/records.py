@@ -64,6 +64,7 @@ class Hospital:
         """Draw so many people, half of them Chinese."""
         self.sources = sources
         self.chance = sources.chance
+        self._taken: set[str] = set()
         drawn = {language: list(notes) for language, notes in sources.notes.items()}
         for notes in drawn.values():
             self.chance.shuffle(notes)
@@ -104,7 +105,11 @@ class Hospital:
         chance, sources = self.chance, self.sources
         born = date(1930, 1, 1) + timedelta(days=chance.randrange(30_000))
         sex = chance.choice("男女" if language == "zh" else ("male", "female"))
-        name, street, national_id, phone = (self._chinese if language == "zh" else self._english)(born, sex)
+        taken = True
+        while taken:
+            name, street, national_id, phone = (self._chinese if language == "zh" else self._english)(born, sex)
+            taken = not self._taken.isdisjoint((national_id, phone))
+        self._taken |= {national_id, phone}
         note = notes[language].pop() if notes[language] and chance.random() < 0.5 else sources.note(language)
         tail = [*([chance.choice(phrases.BOILERPLATE[language])] if chance.random() < 0.3 else [])]
         if chance.random() < 0.5:
@@ -142,12 +147,12 @@ class Hospital:
         firsts, lasts = self.sources.western
         name = f"{chance.choice(firsts)} {chance.choice(lasts)}"
         place = f"{chance.randint(1, 299)} {chance.choice(self.sources.english_places)}"
-        # Numbers that are never issued: SSN from 900 on, NHS from 999 on, and 555-01xx.
+        # Numbers that are hardly anybody's: SSN from 900 on, NHS from 999 on (for tests), exchange 555.
         if chance.random() < 0.5:
             number = f"9{chance.randrange(100):02}-{chance.randint(10, 49)}-{chance.randint(1, 9999):04}"
         else:
             number = health_number(chance)
-        phone = f"+1 {chance.randint(201, 989)} 555 01{chance.randrange(100):02}"
+        phone = f"+1 {chance.randint(201, 989)} 555 {chance.randrange(10**4):04}"
         return name, place, number, phone
 
     def _email(self, name: str) -> str:

@@ -98,8 +98,8 @@ def answers(cases: Iterable[Case], finds: Finds) -> dict[int, set[str]]:
 
 
 def sample(cases: Sequence[Case], each: int, chance: random.Random) -> list[Case]:
-    """Return at most so many cases of each kind."""
+    """Return at most so many cases of each kind and language."""
     by_kind = defaultdict(list)
     for case in cases:
-        by_kind[case.kind].append(case)
+        by_kind[case.kind, case.language].append(case)
     return [case for group in by_kind.values() for case in chance.sample(group, min(each, len(group)))]

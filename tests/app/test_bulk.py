@@ -6,13 +6,14 @@ import json
 
 import pytest
 
-from app.bulk import BATCH_ITEMS, Item, answer, batches, items_in
+from app.bulk import BATCH_ITEMS, BulkExaminer, Item, answer, batches, items_in
 from matchers.engine import Examination
 from model.match import Match, Verdict
-from model.page import Decoded, Part, PartOutcome, Reason
+from model.page import Decoded, Part, PartOutcome, Passage, Reason
 from tests.app.installation import Installation, export, install
 from tests.people import HE_YUNSHU, PEOPLE
 
+pytestmark = pytest.mark.timeout(300)
 ROW = "，".join(HE_YUNSHU.row.values())
 
 
@@ -106,21 +107,38 @@ def test_a_thread_larger_than_a_batch_is_cut_and_loses_nothing():
     assert [len(batch) for batch in batches(items_in(lines))] == [BATCH_ITEMS, 5]
 
 
+class Failing:
+    """An engine that fails over any batch in which one page stands."""
+
+    def examine_many(self, pages):
+        """Fail, or find nothing."""
+        if [] in pages:
+            raise KeyError(0)
+        return [Examination((), False) for _ in pages]
+
+
+def test_a_page_that_breaks_the_engine_costs_itself_only():
+    """The batch is examined page by page; the page at fault has no examination, the others have theirs."""
+    bulk = BulkExaminer(sandbox=None, engine=Failing(), references=dict)
+    found = bulk._match([[Passage("a", "body")], [], [Passage("b", "body")]], [None] * 3)
+    assert [each is None for each in found] == [False, True, False]
+
+
 @pytest.mark.parametrize(
     ("matches", "outcome", "capped", "verdict", "unread"),
     [
         ([Verdict.LEAK, Verdict.SUSPICIOUS], PartOutcome(0, "read"), False, "leak", None),
         ([Verdict.SUSPICIOUS], PartOutcome(0, "quarantined", Reason.TIMEOUT), False, "suspicious", ["timeout"]),
         ([], PartOutcome(0, "quarantined", Reason.CRASH), True, "could not read", ["crash", "cap-reached"]),
+        (None, PartOutcome(0, "read"), False, "could not read", ["internal-error"]),
         ([], PartOutcome(0, "skipped", Reason.TEXT_FREE), False, "nothing found", None),
     ],
 )
 def test_the_verdict_is_the_worst_and_what_was_not_read_is_said(matches, outcome, capped, verdict, unread):
     """A match outranks what could not be read, which outranks nothing found."""
-    handles = [bytes([number]) * 16 for number in range(len(matches))]
-    examination = Examination(
-        tuple(Match(handle, each, 0.9, ()) for handle, each in zip(handles, matches, strict=True)), capped
-    )
+    handles = [bytes([number]) * 16 for number in range(len(matches or ()))]
+    found = tuple(Match(handle, each, 0.9, ()) for handle, each in zip(handles, matches or (), strict=True))
+    examination = None if matches is None else Examination(found, capped)
     told = answer(
         Item("i", None, Part("body", "", b"x"), 1),
         Decoded((), (outcome,)),
@@ -128,4 +146,4 @@ def test_the_verdict_is_the_worst_and_what_was_not_read_is_said(matches, outcome
         {handle: f"R-{number}" for number, handle in enumerate(handles)},
     )
     assert (told["verdict"], told.get("not_read")) == (verdict, unread)
-    assert [match["ref"] for match in told["matches"]] == [f"R-{number}" for number in range(len(matches))]
+    assert [match["ref"] for match in told["matches"]] == [f"R-{number}" for number in range(len(handles))]
