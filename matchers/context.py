@@ -14,13 +14,13 @@ REACH: Final = 60
 
 _ILLNESS = re.compile(
     r"[\u4e00-\u9fff](?:炎|癌|瘤|病|症|疹|癣|疝|痔|瘫|痨|疮)|肿物|占位|息肉|结石|囊肿|梗死|梗塞|心梗|脑梗|出血|骨折|感染|骨刺"
-    r"|综合征|紊乱|功能不全|衰竭|溃疡|增生|穿孔|栓塞|血栓|肿大|硬化|高血压|高血脂|糖尿|流产|早产|不孕|不育|怀孕|早孕|艾滋|hiv"
-    r"|抑郁|焦虑|贫血|畸形|障碍|中风|癫痫|痛风|甲亢|甲减|积液|脱出|撕裂|阳性|转移|化疗|放疗|透析|手术"
+    r"|综合征|紊乱|功能不全|衰竭|溃疡|增生|穿孔|栓塞|血栓|肿大|硬化|高血压|高血脂|糖尿|流产|早产|不孕|不育|怀孕|早孕"
+    r"|艾滋|hiv|抑郁|焦虑|贫血|畸形|障碍|中风|癫痫|痛风|甲亢|甲减|积液|脱出|撕裂|阳性|转移|化疗|放疗|透析|手术"
     r"|\b\w{3,}(?:itis|oma|omas|emia|aemia|osis|oses|pathy|algia|plegia|ectomy|otomy|rrhea|rrhoea|uria|phobia)\b"
     r"|\b(?:cancer|tumou?rs?|carcinoma|lymphoma|leuk\w+|disease|disorder|syndrome|infections?|failure|fracture\w*"
-    r"|diabet\w+|hypertens\w+|stroke|infarct\w*|lesions?|mass|nodule\w*|polyps?|hernia\w*|ulcers?|cysts?|stones?|an?eurysm"
-    r"|hiv|aids|std|sti|overdose|pregnan\w+|miscarriage|abortion|depress\w+|bipolar|anxiety|schizo\w+|dementia|alzheimer\w*"
-    r"|parkinson\w*|epilep\w+|asthma|copd|pneumonia|covid\w*|sepsis|anemi\w+|anaemi\w+|arthr\w+|gout|herpes|syphilis"
+    r"|diabet\w+|hypertens\w+|stroke|infarct\w*|lesions?|mass|nodule\w*|polyps?|hernia\w*|ulcers?|cysts?|stones?"
+    r"|an?eurysm|hiv|aids|std|sti|overdose|pregnan\w+|miscarriage|abortion|depress\w+|bipolar|anxiety|schizo\w+|dementia"
+    r"|alzheimer\w*|parkinson\w*|epilep\w+|asthma|copd|pneumonia|covid\w*|sepsis|anemi\w+|anaemi\w+|arthr\w+|gout|herpes|syphilis"
     r"|cataract\w*|glaucoma|allerg\w+|rhinitis|eczema|psoriasis|lupus|embol\w+|thromb\w+|abscess|effusion|obstruction"
     r"|hemorrh\w+|haemorrh\w+|pain|bleeding|palsy|transplant\w*|dialysis|chemo\w*|surgery)\b"
 )
@@ -34,14 +34,14 @@ _TREATED = re.compile(
 _TOPIC = re.compile(
     r"公益|慈善|呼吁|关注|基金|捐|宣传|大使|讲座|科普|研究|研发|论文|发表|出席|出演|饰演|扮演|主演|电影|电视剧|角色|小说|纪念|纪念日"
     r"|义诊|医学奖|发明|疫苗研|致敬|志愿|募|倡议|关爱|支持"
-    r"|\b(?:charit\w+|fundrais\w+|awareness|ambassador|research\w*|foundation|donat\w+|gala|benefit|campaign\w*|spoke at|speech"
-    r"|keynote|lecture\w*|conference|stars? (?:as|in)|plays?|played|film|movie|series|novel|author of|studied|discover\w+"
+    r"|\b(?:charit\w+|fundrais\w+|awareness|ambassador|research\w*|foundation|donat\w+|gala|benefit|campaign\w*|spoke at"
+    r"|speech|keynote|lecture\w*|conference|stars? (?:as|in)|plays?|played|film|movie|series|novel|author of|studied|discover\w+"
     r"|invent\w+|raise money|support\w*|dinner|auction|marathon|documentary)\b"
 )
 _NARRATIVE = re.compile(
-    r"岁|周岁|发热|咳|痛|晕|恶心|呕吐|腹泻|胸闷|气短|乏力|肿|心悸|头痛|出汗|失眠|血压|心率|体温|入院|患者|主诉|天前|月前|年前|加重|无明显诱因"
-    r"|mm|cm|mg|ml|次/分|阴性|阳性|未见|given|days? ago|weeks? ago|months? ago|year-old|denies|presents?|complain\w*|history of|fever"
-    r"|cough|nausea|vomit\w*|pain|dizz\w*|bp|pulse|temperature|mg|daily|prescribed"
+    r"岁|周岁|发热|咳|痛|晕|恶心|呕吐|腹泻|胸闷|气短|乏力|肿|心悸|头痛|出汗|失眠|血压|心率|体温|入院|患者|主诉|天前|月前|年前|加重"
+    r"|无明显诱因|mm|cm|mg|ml|次/分|阴性|阳性|未见|given|days? ago|weeks? ago|months? ago|year-old|denies|presents?|complain\w*|history of"
+    r"|fever|cough|nausea|vomit\w*|pain|dizz\w*|bp|pulse|temperature|mg|daily|prescribed"
 )
 
 

@@ -127,7 +127,7 @@ class Surveyor:
         near = np.zeros(len(folded) + 1, np.bool_)
         for name in RIGHT:
             sink = sinks[name]
-            _mark(sink.start[: sink.count[0]], sink.end[: sink.count[0]], self._reach, near)
+            _mark(sink.start[: sink.filled[0]], sink.end[: sink.filled[0]], self._reach, near)
         if PUBLIC in self._shapes.fields:
             near[:] = True
         for first, last in posts if posts is not None else ():
@@ -138,7 +138,7 @@ class Surveyor:
         if PUBLIC in self._shapes.fields:
             seen[PUBLIC] = replace(seen["name"], field=PUBLIC)
         pairs, full = self._pairs(folded, seen)
-        dropped = [int(sink.count[2]) for sink in sinks.values() if sink.count[2] >= 0] + ([0] if full else [])
+        dropped = [int(sink.filled[2]) for sink in sinks.values() if sink.filled[2] >= 0] + ([0] if full else [])
         return Survey(
             folded, seen, pairs, ALONE | {PUBLIC} if PUBLIC in self._shapes.fields else ALONE, min(dropped, default=-1)
         )
@@ -163,7 +163,7 @@ class Surveyor:
             if sink is None or len(sink.start) < room:
                 self._sinks[name] = empty(room)
             else:
-                sink.count[:] = (0, 0, -1)
+                sink.filled[:] = (0, 0, -1)
         return self._sinks
 
     def _numbers(self, folded: Folded, reading: digits.Digits, sinks: Mapping[str, Sink]) -> None:
@@ -218,7 +218,7 @@ class Surveyor:
         """Return who stands near whom in one text, and whether there were too many."""
         room = MOST_PAIRS
         owner = np.cumsum(folded.classes == 0, dtype=np.int32)
-        found = []
+        found: list[Pairs] = []
         order = {name: np.argsort(seen[name].start, kind="stable").astype(np.int32) for name in LEFT}
         for left, rights in PARTNERS.items():
             if not len(seen[left]):
@@ -251,7 +251,7 @@ _CUT: Final = ("phone_tail", "id_tail", "number_tail")
 
 def _sighted(name: str, sink: Sink) -> Sighted:
     """Return what a sink holds, without copying."""
-    count, filled = int(sink.count[0]), int(sink.count[1])
+    count, filled = int(sink.filled[0]), int(sink.filled[1])
     return Sighted(
         name, sink.start[:count], sink.end[:count], sink.form[:count], sink.offset[:count], sink.length[:count],
         sink.values[:filled],

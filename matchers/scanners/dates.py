@@ -1,7 +1,7 @@
 """Dates in every common order and script, as YYYYMMDD; lunar dates excepted.
 
-1985-03-14, 1985年3月14日, 85年3月14号, 一九八五年三月十四日, 14.03.1985, 3/14/85, March 14, 1985, 14th of Mar 85, 19850314,
-3月14日生，1985年. A date that may be read in two ways is found in both; a year of two digits in both centuries.
+1985-03-14, 1985年3月14日, 85年3月14号, 一九八五年三月十四日, 3月14日生，1985年, 14.03.1985, 3/14/85, March 14, 1985,
+14th of Mar 85, 19850314. A date that may be read in two ways is found in both; a year of two digits in both centuries.
 """
 
 from typing import Final, NamedTuple
@@ -54,7 +54,9 @@ def read_parts(units: NDArray[np.uint16], classes: NDArray[np.uint8]) -> Parts:
         np.empty(room, np.bool_),
     )  # fmt: skip
     count = _read(units, classes, parts)
-    return Parts(*(array[:count] for array in parts))
+    return Parts(
+        parts.number[:count], parts.size[:count], parts.start[:count], parts.end[:count], parts.month[:count]
+    )  # fmt: skip
 
 
 @compiled
@@ -163,16 +165,15 @@ def _mark(units: NDArray[np.uint16], classes: NDArray[np.uint8], parts: Parts, l
         kind = classes[place]
         if kind == 0 or kind & DIGIT:
             return 0
-        if unit == _YEAR or unit == _MONTH or unit == _DAY or unit == _DAY_TOO:
+        if unit in (_YEAR, _MONTH, _DAY, _DAY_TOO):
             mark = unit
         elif kind & HAN:
             if mark not in (_DAY, _DAY_TOO):
                 return 0
-        elif kind & (LATIN | LETTER):
-            if mark == 0x20 or mark == 0x6C:
+        elif mark in (0x20, 0x6C):
+            if kind & (LATIN | LETTER):
                 mark = 0x6C
-        elif kind & SEPARATOR and unit != 0x20:
-            if mark == 0x20 or mark == 0x6C:
+            elif kind & SEPARATOR and unit != 0x20:
                 mark = unit
     return mark
 
@@ -185,7 +186,7 @@ def _day(
     if year_size == 4:
         if 1850 <= year <= 2099 and is_day(year, month, day):
             _write(year, month, day, start, end, work, sink)
-    elif year_size == 2 or year_size == 1:
+    elif year_size in (1, 2):
         for century in (1900, 2000):
             if century + year <= 2035 and is_day(century + year, month, day):
                 _write(century + year, month, day, start, end, work, sink)

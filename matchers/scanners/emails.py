@@ -135,7 +135,7 @@ def find_emails(units: NDArray[np.uint16], classes: NDArray[np.uint8], email: Si
                 count += 1
                 continue
             before = _dot_before(units, classes, start)
-            if before == start or before == 0 or not _is_local(units, classes, before - 1) or count == 0:
+            if before in (start, 0) or not _is_local(units, classes, before - 1) or count == 0:
                 break
             start = before
             reverse[count] = _DOT

@@ -38,7 +38,7 @@ _WEIGHTS: Final = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]
 
 @compiled
 def _span_end(at: NDArray[np.int32], stop: int) -> int:
-    return at[stop - 1] + 1
+    return int(at[stop - 1] + 1)
 
 
 @compiled

@@ -17,7 +17,7 @@ LONGEST: Final = 96
 
 
 class Sink(NamedTuple):
-    """Findings of one field; `count` says how many are filled, how many value units, and where room ran out."""
+    """Findings of one field; `filled` says how many are filled, how many value units, and where room ran out."""
 
     start: NDArray[np.int32]
     end: NDArray[np.int32]
@@ -26,7 +26,7 @@ class Sink(NamedTuple):
     """Where in `values` the canonical value begins."""
     length: NDArray[np.int32]
     values: NDArray[np.uint16]
-    count: NDArray[np.int64]
+    filled: NDArray[np.int64]
     """Findings, units of values, and the unit of the batch from which on findings were dropped (-1: none)."""
 
 
@@ -55,14 +55,14 @@ def put_two(
     source: NDArray[np.uint16], first: int, last: int, more: NDArray[np.uint16], begin: int, stop: int,
 ) -> None:  # fmt: skip
     """Note a value made of two stretches, one after the other."""
-    index = sink.count[0]
-    at = sink.count[1]
+    index = sink.filled[0]
+    at = sink.filled[1]
     size = last - first + stop - begin
     if size > LONGEST:
         return
     if index >= len(sink.start) or at + size > len(sink.values):
-        if sink.count[2] < 0 or start < sink.count[2]:
-            sink.count[2] = start
+        if sink.filled[2] < 0 or start < sink.filled[2]:
+            sink.filled[2] = start
         return
     sink.start[index] = start
     sink.end[index] = end
@@ -75,5 +75,5 @@ def put_two(
     for place in range(begin, stop):
         sink.values[at] = more[place]
         at += 1
-    sink.count[0] = index + 1
-    sink.count[1] = at
+    sink.filled[0] = index + 1
+    sink.filled[1] = at
