@@ -161,6 +161,7 @@ class Judge:
     def _support(self, details: Details, evidence: Sequence[Evidence]) -> list[Evidence]:
         """Return weak values of the record that stand near what was found."""
         have = {kind for each in evidence for kind in each.kinds}
+        weak = all(each.role in ("conjunction", "supporting") for each in evidence)
         found = []
         for support in details.support:
             kind = by_code()[support.kind]
@@ -171,7 +172,7 @@ class Judge:
                 piece, start, end = near
                 bits = min(support.weight / 256, NAME_SUPPORT_BITS)
                 found.append(Evidence((kind,), "supporting", "exact", 1.0, piece, start, end, (bits,), "support"))
-            elif support.field == "birth_date" and self._nearby.shown(support.field, evidence):
+            elif support.field == "birth_date" and weak and self._nearby.shown(support.field, evidence):
                 seen = evidence[0]
                 found.append(
                     Evidence(
@@ -204,7 +205,8 @@ class _Nearby:
         starts, ends, tags = self._field(name)
         for each in evidence:
             reach = 2 * NEAR if name == "birth_date" else NEAR
-            near = np.flatnonzero((starts >= each.start - reach) & (ends <= each.end + reach))
+            low, high = self._around(each, reach)
+            near = np.flatnonzero((starts >= low) & (ends <= high))
             if not len(near):
                 continue
             salted = self._kernel.combine("support", tags.take(near), np.full(len(near), salt, np.uint64))
@@ -217,7 +219,13 @@ class _Nearby:
     def shown(self, name: str, evidence: Sequence[Evidence]) -> bool:
         """Tell whether any value of the field stands near the evidence."""
         starts, ends, _ = self._field(name)
-        return any(bool(((starts >= each.start - NEAR) & (ends <= each.end + NEAR)).any()) for each in evidence)
+        spans = (self._around(each, NEAR) for each in evidence)
+        return any(bool(((starts >= low) & (ends <= high)).any()) for low, high in spans)
+
+    def _around(self, each: Evidence, reach: int) -> tuple[int, int]:
+        """Return the units within reach of a piece of evidence, in the same text."""
+        first, last = self._batch.units_of(each.passage)
+        return max(first, each.start - reach), min(last, each.end + reach)
 
     def _field(self, name: str) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint64]]:
         """Return starts, ends and tags of the values of one field."""

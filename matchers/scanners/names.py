@@ -413,9 +413,7 @@ def _letters(units: NDArray[np.uint16], a: int, a_last: int, b: int, b_last: int
 
 @compiled
 def _hidden_behind(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> tuple[bool, int, int]:
-    """Return whether signs that hide letters stand directly behind a word's beginning, where they end, and where the
-    letters after them do.
-    """
+    """Return whether signs that hide letters stand behind a word's beginning, their end, and that of letters after."""
     finish = place
     while finish < len(units) and finish - place < 12 and classes[finish] & MASK:
         finish += 1

@@ -61,7 +61,8 @@ LEAKS = [
         "R-9001",
         (
             "After a fal from a hayloft she could not lift her left arm abvoe the shoulder for nine days. An "
-            "ultrasuond showed a partial tear of the supraspinatus, elevn millimetres wide, and she was sent home with a sling."
+            "ultrasuond showed a partial tear of the supraspinatus, elevn millimetres wide, and she was sent home with "
+            "a sling."
         ),
     ),
     ("family name first", "R-9001", "INCHBALD, Odette; DOB 11/05/1987"),
