@@ -22,18 +22,18 @@ from matchers.kinds.kind import Term
 
 PARTNERS = {
     "name": (
-        "birth_date", "phone_tail", "phone_head", "id_tail", "id_start", "number_tail", "plate", "age_day",
+        "birth_date", "phone_tail", "phone_head", "id_tail", "id_start", "id_area", "number_tail", "plate", "age_day",
         "department_day", "address_part",
     ),
-    "pinyin": ("birth_date", "phone_tail", "id_tail", "number_tail", "age_day"),
-    "initial": ("birth_date", "phone_tail", "id_tail", "number_tail"),
+    "pinyin": ("birth_date", "phone_tail", "id_tail", "number_tail", "age_day", "address_part"),
+    "initial": ("birth_date", "phone_tail", "id_tail", "number_tail", "age_day", "address_part"),
     "name_mask": ("birth_date", "phone_tail", "phone_mask", "id_tail", "id_mask", "id_start", "age_day"),
-    "surname": ("birth_date", "phone_mask", "id_mask", "id_start"),
+    "surname": ("birth_date", "phone_mask", "id_mask", "id_start", "id_tail"),
     "given": ("phone_mask", "id_mask"),
 }  # fmt: skip
 """Left field → right fields: a form of a name with a piece of something else."""
 
-ALIAS_PARTNERS = ("birth_date", "phone_tail", "age_day")
+ALIAS_PARTNERS = ("birth_date", "phone_tail", "id_tail", "age_day", "address_part")
 """Right fields for a further spelling of a name."""
 
 ALONE = frozenset(("resident_id", "phone", "email", "number", "plate", "keyword", "keyword_head"))

@@ -15,7 +15,7 @@ from matchers.conjunctions import ALONE, MARK, MARKED, PARTNERS, PUBLIC
 from matchers.interface import TagFilter
 from matchers.kernel import Kernel
 from matchers.kinds import age, department, licence_plate, person_name
-from matchers.scanners import addresses, dates, digits, emails, masks, names, numbers
+from matchers.scanners import addresses, dates, digits, emails, masks, names, numbers, stated
 from matchers.scanners.sink import EXACT, TYPO, Sink, empty, put
 
 MOST_PAIRS: Final = 3_000_000
@@ -120,6 +120,9 @@ class Surveyor:
         dates.find_dates(units, classes, parts, sinks["birth_date"])
         emails.find_emails(units, classes, sinks["email"])
         numbers.find_tokens(units, classes, self._shapes.number, sinks["number"], sinks["number_tail"])
+        stated.find_stated(
+            units, classes, readings[0], *(sinks[name] for name in ("phone_tail", "id_tail", "number_tail", "id_area"))
+        )
         masks.find_masks(units, classes, *(sinks[name] for name in _MASKED))
         if "address_part" in self._shapes.fields:
             addresses.find_address_parts(units, classes, readings[0], sinks["address_part"])
@@ -229,6 +232,7 @@ class Surveyor:
                 if not len(other):
                     continue
                 whole = SLIP_REACH if left in BARE else self._reach
+                whole = SLIP_REACH if right == "address_part" else whole
                 reach = np.where(other.form == TYPO, np.int32(SLIP_REACH), np.int32(whole))
                 low = np.searchsorted(starts, other.start - reach)
                 high = np.searchsorted(starts, other.end + reach, side="right")
@@ -243,7 +247,7 @@ class Surveyor:
         return found, False
 
 
-_MASKED: Final = ("phone_tail", "phone_mask", "phone_head", "id_tail", "id_mask", "id_start", "number_tail")
+_MASKED: Final = ("phone_tail", "phone_mask", "phone_head", "id_tail", "id_mask", "id_start", "id_area", "number_tail")
 
 
 _CUT: Final = ("phone_tail", "id_tail", "number_tail")

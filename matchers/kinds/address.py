@@ -30,6 +30,8 @@ _LEVELS = re.compile(
 _STREET_END = "路|街|道|巷|弄|里|胡同"
 _HAN_STREET = re.compile(rf"([{_HAN}]{{1,8}}?(?:{_STREET_END}))(\d{{1,5}}(?:[甲乙丙]|之\d)?号?|\d{{1,5}}弄\d{{1,4}}号)")
 _POSTCODE = re.compile(r"(?<![\w-])(\d{4,6})(?:-\d{4})?(?![\w-])")
+_NUMBER_FIRST = re.compile(r"(?<!\d)(\d{1,5}) ([^\W\d_]{3,30})(?![^\W\d_])")
+_NUMBER_LAST = re.compile(r"(?<![^\W\d_])([^\W\d_]{3,30}) (\d{1,5})(?!\d)")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 SHOULD_MATCH = (
     ("青榆市梧桐巷27号院3号楼502室", "住在梧桐巷 27 号院 3 号楼 502 室"),
@@ -64,7 +66,12 @@ def _chinese(text: str) -> Iterator[tuple[str, float]]:
 
 
 def _western(text: str) -> Iterator[tuple[str, float]]:
-    """Yield the postcode if it is in digits."""
+    """Yield the number of the house with its street, and the postcode if it is in digits."""
+    house = _NUMBER_FIRST.search(text)
+    if house:
+        yield f"{house.group(1)} {house.group(2)}", 10.0
+    elif house := _NUMBER_LAST.search(text):
+        yield f"{house.group(2)} {house.group(1)}", 10.0
     codes = [code for code in _POSTCODE.findall(text) if not _YEAR.fullmatch(code)]
     if codes:
         yield codes[-1], 3.3 * len(codes[-1]) - 5

@@ -125,7 +125,10 @@ def compact(text: str) -> str:
 
 
 def number_terms(canonical: str, bits: float) -> tuple[Term, ...]:
-    """Return the terms of a number of letters and digits: itself, its last five (if it is long), its last four."""
+    """Return the terms of a number of letters and digits: itself, its last four; if it is long, what masks leave."""
     whole = Term("number", canonical, bits)
     tail = Term("id_tail", canonical[-4:], 12.0)
-    return (whole, Term("number_tail", canonical[-5:], 14.0), tail) if len(canonical) >= 7 else (whole, tail)
+    if len(canonical) < 7:
+        return whole, tail
+    made = (whole, Term("number_tail", canonical[-5:], 14.0), tail)
+    return (*made, Term("id_area", canonical[:6], 14.0)) if canonical[:6].isdigit() and len(canonical) >= 9 else made

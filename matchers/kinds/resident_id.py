@@ -81,6 +81,7 @@ def terms(canonical: str) -> tuple[Term, ...]:
     return (
         Term("resident_id", canonical[:17], 30.0),
         Term("id_start", canonical[:14], 24.0),
+        Term("id_area", canonical[:6], 7.0),
         Term("id_mask", canonical[:3] + last, 19.0),
         Term("id_tail", last, 13.0),
         Term("birth_date", canonical[6:14], 14.0),

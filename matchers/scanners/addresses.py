@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from matchers.canonical import HAN
+from matchers.canonical import HAN, LATIN, LETTER
 from matchers.compiled import compiled
 from matchers.scanners.digits import GLUED, Digits
 from matchers.scanners.sink import EXACT, LONGEST, Sink, put
@@ -17,6 +17,8 @@ MOST_TOWN: Final = 6
 """Han characters of a town's name."""
 MOST_STREET: Final = 8
 """Han characters of a street's name, its kind not counted."""
+SHORTEST_WORD, LONGEST_WORD = 3, 30
+"""Letters of the word beside a house number."""
 FEWEST_CODE, MOST_CODE = 4, 6
 """Digits of a postcode."""
 
@@ -45,6 +47,8 @@ def find_address_parts(
             stop += 1
         if stop - first <= 5:
             _street(units, classes, digits, first, stop, work, address_part)
+        if stop - first <= 5:
+            _house(units, classes, digits, first, stop, work, address_part)
         if FEWEST_CODE <= stop - first <= MOST_CODE:
             put(address_part, digits.at[first], digits.at[stop - 1] + 1, EXACT, digits.value, first, stop)
 
@@ -73,6 +77,41 @@ def _street(
     for index in range(size):
         work[LONGEST - size + index] = digits.value[first + index]
     _beginnings(units, classes, suffix, end, MOST_STREET, work, size, address_part)
+
+
+@compiled
+def _house(
+    units: NDArray[np.uint16], classes: NDArray[np.uint8], digits: Digits, first: int, stop: int,
+    work: NDArray[np.uint16], address_part: Sink,
+) -> None:  # fmt: skip
+    """Note a number with the Latin word after it ("22 Sallow Lane") and with the one before it ("Hartogstraat 13")."""
+    begin, end = digits.at[first], digits.at[stop - 1] + 1
+    for index in range(stop - first):
+        work[index] = digits.value[first + index]
+    work[stop - first] = 0x20
+    letters = LATIN | LETTER
+    start = end + 1 if end < len(units) and units[end] == 0x20 else len(units)
+    last = start
+    while last < len(units) and classes[last] & letters:
+        last += 1
+    if SHORTEST_WORD <= last - start <= LONGEST_WORD:
+        _write(units, start, last, work, stop - first + 1, begin, last, address_part)
+    last = begin - 1
+    start = last
+    while start > 0 and units[last] == 0x20 and classes[start - 1] & letters:
+        start -= 1
+    if SHORTEST_WORD <= last - start <= LONGEST_WORD:
+        _write(units, start, last, work, stop - first + 1, start, end, address_part)
+
+
+@compiled
+def _write(
+    units: NDArray[np.uint16], start: int, last: int, work: NDArray[np.uint16], filled: int, begin: int, end: int,
+    address_part: Sink,
+) -> None:  # fmt: skip
+    for place in range(start, last):
+        work[filled + place - start] = units[place]
+    put(address_part, begin, end, EXACT, work, 0, filled + last - start)
 
 
 @compiled

@@ -68,8 +68,11 @@ def _join(classes: NDArray[np.uint8], at: NDArray[np.int32], join: NDArray[np.ui
             join[index] = RUN
         else:
             join[index] = GROUP
+            stars = 0
             for place in range(previous + 1, here):
-                if classes[place] == 0 or classes[place] & _WORD:
+                if classes[place] == MASK:
+                    stars += 1
+                if classes[place] == 0 or (classes[place] & _WORD and classes[place] != MASK) or stars > 1:
                     join[index] = RUN
                     break
         previous = here

@@ -12,16 +12,20 @@ from matchers.scanners.sink import MASKED, Sink, put, put_two
 _X: Final = 0x78
 _LONGEST: Final = 40
 """Units of a hidden number with the signs in it."""
+FEWEST_DOTS: Final = 3
+"""Dots or dashes in a row that hide something."""
 _FEWEST_HIDDEN: Final = 2
 
 
 @compiled
 def hides(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> bool:
-    """Tell whether the sign hides a character: * # 〇, and x _ ? where they stand together or beside such a sign."""
+    """Tell whether the sign hides a character: * # 〇, and x _ ? · . - where they stand together or beside such a sign."""
     if classes[place] & MASK:
         return True
     unit = units[place]
-    if unit not in (_X, 0x5F, 0x3F):
+    if unit in (0x2E, 0x2D):
+        return _in_a_row(units, place) >= FEWEST_DOTS
+    if unit not in (_X, 0x5F, 0x3F, 0xB7):
         return False
     twin = (place > 0 and units[place - 1] == unit) or (place + 1 < len(units) and units[place + 1] == unit)
     beside = (place > 0 and classes[place - 1] & MASK) or (place + 1 < len(units) and classes[place + 1] & MASK)
@@ -29,9 +33,20 @@ def hides(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> 
 
 
 @compiled
+def _in_a_row(units: NDArray[np.uint16], place: int) -> int:
+    """Return how often a unit stands in a row there, as far as that matters."""
+    first, last = place, place + 1
+    while first > 0 and place - first < FEWEST_DOTS and units[first - 1] == units[place]:
+        first -= 1
+    while last < len(units) and last - place < FEWEST_DOTS and units[last] == units[place]:
+        last += 1
+    return last - first
+
+
+@compiled
 def find_masks(
     units: NDArray[np.uint16], classes: NDArray[np.uint8],
-    phone_tail: Sink, phone_mask: Sink, phone_head: Sink, id_tail: Sink, id_mask: Sink, id_start: Sink,
+    phone_tail: Sink, phone_mask: Sink, phone_head: Sink, id_tail: Sink, id_mask: Sink, id_start: Sink, id_area: Sink,
     number_tail: Sink,
 ) -> None:  # fmt: skip
     """Find what is left of masked numbers: digits before the hidden ones, and digits behind them."""
@@ -79,7 +94,7 @@ def find_masks(
             start = first if head else place
             _note(
                 work, head, tail if closed else head, hidden, start, end,
-                phone_tail, phone_mask, phone_head, id_tail, id_mask, id_start, number_tail,
+                phone_tail, phone_mask, phone_head, id_tail, id_mask, id_start, id_area, number_tail,
             )  # fmt: skip
         place = max(last, place + 1)
 
@@ -106,7 +121,7 @@ def _first_digit(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: i
 @compiled
 def _note(
     work: NDArray[np.uint16], head: int, stop: int, hidden: int, start: int, end: int,
-    phone_tail: Sink, phone_mask: Sink, phone_head: Sink, id_tail: Sink, id_mask: Sink, id_start: Sink,
+    phone_tail: Sink, phone_mask: Sink, phone_head: Sink, id_tail: Sink, id_mask: Sink, id_start: Sink, id_area: Sink,
     number_tail: Sink,
 ) -> None:  # fmt: skip
     tail = stop - head
@@ -123,3 +138,5 @@ def _note(
         put(phone_head, start, end, MASKED, work, 0, 7)
     if head >= 14 and whole >= 16:
         put(id_start, start, end, MASKED, work, 0, 14)
+    elif head >= 6 and (whole >= 16 or tail == 0):
+        put(id_area, start, end, MASKED, work, 0, 6)

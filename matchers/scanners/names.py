@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from matchers.canonical import HAN, LATIN, LETTER, LINEBREAK, MASK
+from matchers.canonical import DIGIT, HAN, LATIN, LETTER, LINEBREAK, MASK
 from matchers.compiled import compiled
 from matchers.scanners.sink import EXACT, LONGEST, MASKED, Sink, put
 from matchers.spellings import SYLLABLES
@@ -221,6 +221,8 @@ def find_latin_names(classes: NDArray[np.uint8], words: Words, with_pinyin: bool
                 _initial(words, first, second, start, end, EXACT, work, sinks.initial)
             elif other == 1 and size >= 2:
                 _initial(words, second, first, start, end, EXACT, work, sinks.initial)
+            elif second == first + 1 and _stands_free(classes, words, first) and _stands_free(classes, words, second):
+                _initials(words, first, second, start, end, work, sinks.surname)
 
 
 @compiled
@@ -252,6 +254,23 @@ def _initial(
     work[0] = words.letters[words.offset[letter]]
     work[1] = _BAR
     put(initial, start, end, form, work, 0, _copy(words, word, work, 2))
+
+
+@compiled
+def _stands_free(classes: NDArray[np.uint8], words: Words, word: int) -> bool:
+    """Tell whether no digit touches a word: letters of a hexadecimal number are nobody's initials."""
+    start, end = words.start[word], words.end[word]
+    return not ((start > 0 and classes[start - 1] & DIGIT) or (end < len(classes) and classes[end] & DIGIT))
+
+
+@compiled
+def _initials(
+    words: Words, one: int, other: int, start: int, end: int, work: NDArray[np.uint16], surname: Sink
+) -> None:
+    """Note two letters that may be somebody's initials, the smaller first."""
+    low, high = words.letters[words.offset[one]], words.letters[words.offset[other]]
+    work[0], work[1], work[2] = min(low, high), _SPACE, max(low, high)
+    put(surname, start, end, MASKED, work, 0, 3)
 
 
 @compiled
