@@ -28,6 +28,10 @@ PUBLIC_FIGURES: Final = 1_000
 """Public figures among the records, at most: the name of one of them is held against these, not against all."""
 PUBLIC_CEILING: Final = 0.85
 """Best score of a public figure's name in a medical context and nothing else."""
+TEXT_BITS: Final = 7.0
+"""Bits that text alone must have beyond the rest: notes quote leaflets and answers that others quote as well."""
+HOUSEHOLD_BITS: Final = 3.0
+"""The same for several things that a household shares: they are not independent."""
 NOTHING: Final = frozenset(("person_name",)), frozenset(("address",)), frozenset(("birth_date",))
 SURE: Final = frozenset(("resident_id", "email", "note"))
 """Kinds that may be a leak alone; every other kind alone is at most worth a look."""
@@ -45,6 +49,10 @@ def score(bits: Mapping[str, float], records: int) -> float:
         return 0.0
     public = CONTEXT in found
     beyond = float(sum(bits.values())) - prior(min(records, PUBLIC_FIGURES) if public else records)
+    if found <= {"note"}:
+        beyond -= TEXT_BITS
+    elif found <= SHARED and len(found) > 1:
+        beyond -= HOUSEHOLD_BITS
     result: float = 1.0 / (1.0 + 2.0 ** (-beyond / SLOPE))
     alone = len(found) == 1 and not found & SURE and beyond < ALONE_BITS
     if public and found <= {"person_name", CONTEXT}:
