@@ -130,6 +130,8 @@ def find_emails(units: NDArray[np.uint16], classes: NDArray[np.uint8], email: Si
         count = 0
         while start > 0 and count < 64:
             if _is_local(units, classes, start - 1):
+                if units[start - 1] == 0x2D and units[start] == 0x2D:
+                    break  # a long dash before the address
                 start -= 1
                 reverse[count] = units[start]
                 count += 1
