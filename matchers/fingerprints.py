@@ -5,6 +5,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from cryptography.exceptions import InvalidTag
@@ -74,8 +75,11 @@ class Enroller:
         self.slips.update(prepared.slips)
         return self.finish(prepared, store), list(prepared.problems)
 
-    def prepare(self, records: Sequence[Record]) -> Prepared:
-        """Return everything of the records that does not depend on what is stored already."""
+    def prepare(self, records: Sequence[Record], handles: Mapping[str, bytes] = MappingProxyType({})) -> Prepared:
+        """Return everything of the records that does not depend on what is stored already.
+
+        `handles` has, by reference, the handles of records that are enrolled again: alerts name a record by its handle.
+        """
         good: list[Record] = []
         rows: list[Sequence[Cell]] = []
         problems: list[EnrolmentError] = []
@@ -94,7 +98,9 @@ class Enroller:
         for each in wanted:
             searchable[each.record] = True
         problems += [_nothing(good[number]) for number in np.flatnonzero(~searchable).tolist()]
-        keys = secrets.token_bytes(48 * len(good))
+        keys = b"".join(
+            handles.get(record.ref, secrets.token_bytes(16)) + secrets.token_bytes(32) for record in good
+        )
         chains = chained(self._evaluator, wanted, np.frombuffer(keys, np.uint8))
         plain, support = tokens(chains, drafts.marks(), len(good)), drafts.support(salts)
         fingerprints = tuple(
@@ -130,6 +136,10 @@ class Enroller:
     def ref_tag(self, ref: str) -> bytes:
         """Return the 16-byte tag under which the record of this reference is found."""
         return hmac.digest(self._ref_tag_key, ref.strip().encode("utf-8"), "sha256")[:16]
+
+    def ref_tags(self, ref: str) -> tuple[bytes, ...]:
+        """Return every tag under which the record of this reference may stand, the one for new records first."""
+        return (self.ref_tag(ref),)
 
     def content_tag(self, record: Record) -> bytes:
         """Return 16 bytes that stay equal as long as the row's canonical values, their kinds and roles do."""
