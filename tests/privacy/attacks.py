@@ -9,6 +9,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -109,9 +110,9 @@ def sizes(loot: Loot, seed: int) -> Outcome:
 def graph(loot: Loot, people: Sequence[Patient], share: float, seed: int) -> Outcome:
     """Propagation over the graph of rows and shared cells, from the commonest values on, knowing a share of the people.
 
-    How common each value is in the whole hospital is known in any case: the five commonest cells of each column are
-    taken for the five commonest values. A known person whom the cells identified so far leave one row is linked to it,
-    and gives all cells of that row a meaning.
+    How common each value is in the whole hospital is known in any case: a cell that occurs as often as one value, and
+    as no other cell, is that value. A known person whom the cells identified so far leave one row is linked to it, and
+    gives all cells of that row a meaning.
     """
     chance = random.Random(seed)
     known = sorted(chance.sample(range(len(people)), round(share * len(people))))
@@ -123,8 +124,8 @@ def graph(loot: Loot, people: Sequence[Patient], share: float, seed: int) -> Out
     meaning = {
         (attribute, value): cell
         for attribute, column in columns.items()
-        for cell, value in _by_rank(
-            [row[column] for row in loot.rows], [patient.attributes[attribute] for patient in people], most=5
+        for cell, value in _by_number(
+            [row[column] for row in loot.rows], [patient.attributes[attribute] for patient in people]
         ).items()
     }
     linked: dict[int, int] = {}
@@ -148,11 +149,23 @@ def graph(loot: Loot, people: Sequence[Patient], share: float, seed: int) -> Out
     return judged(f"graph matching, {share:.0%} known", guesses, [loot.owners[number] for number in numbers])
 
 
-def _by_rank(cells: Sequence[bytes], values: Sequence[str], most: int | None = None) -> dict[bytes, str]:
+def _by_rank(cells: Sequence[bytes], values: Sequence[str]) -> dict[bytes, str]:
     """Return cell → value of the same rank."""
     # Ties are broken by the values' own order: the order in which they were met would be another attack.
-    ranked = zip(Counter(sorted(cells)).most_common(most), Counter(sorted(values)).most_common(most), strict=False)
+    ranked = zip(Counter(sorted(cells)).most_common(), Counter(sorted(values)).most_common(), strict=False)
     return {cell: value for (cell, _), (value, _) in ranked}
+
+
+def _by_number(cells: Sequence[bytes], values: Sequence[str]) -> dict[bytes, str]:
+    """Return cell → value where no other cell and no other value occur as often."""
+    of_cells, of_values = _alone(Counter(cells)), _alone(Counter(values))
+    return {cell: of_values[number] for number, cell in of_cells.items() if number in of_values}
+
+
+def _alone(counts: Mapping[Any, int]) -> dict[int, Any]:
+    """Return number → the one thing that occurs so often."""
+    times = Counter(counts.values())
+    return {number: one for one, number in counts.items() if times[number] == 1}
 
 
 def _occurrences(rows: Sequence[Sequence[Hashable]]) -> list[tuple[int, ...]]:
@@ -173,8 +186,3 @@ def _paired(stolen: Sequence[tuple[int, ...]], known: Sequence[tuple[int, ...]],
     rest = sorted((row for row in order if row not in guesses), key=lambda row: stolen[row])
     left = sorted((one for some in people.values() for one in some), key=lambda one: known[one])
     return [guess for _, guess in sorted({**guesses, **dict(zip(rest, left, strict=True))}.items())]
-
-
-def rates(outcomes: Sequence[Outcome]) -> Mapping[str, Outcome]:
-    """Return the outcomes by their names."""
-    return {outcome.attack: outcome for outcome in outcomes}
