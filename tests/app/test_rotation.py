@@ -90,7 +90,7 @@ def test_no_leak_is_missed_at_any_step(config: Config, stores: Stores, new_key: 
         engine = open_engine(config, stores)
         assert found(engine, config, stores) == set(TEXTS), "the new key is in config.yaml, rotate has not run yet"
     handles = dict(_handles(config, stores))
-    before = _labels(stores)
+    before = _tags(config, stores)
     assert rotate.begin(config, stores) == rotate.Begun(2, new_key)
     for row, person in enumerate(PEOPLE, 1):
         assert found(engine, config, stores) == set(TEXTS)
@@ -103,7 +103,7 @@ def test_no_leak_is_missed_at_any_step(config: Config, stores: Stores, new_key: 
     assert rotate.finish(config, stores) == 2
     assert found(engine, config, stores) == set(TEXTS)
     assert dict(_handles(config, stores)) == handles, "alerts name records by handle"
-    assert not before & _labels(stores)
+    assert not before & _tags(config, stores), "an entry of the old epoch is left"
     assert enrol_all(config, stores).unchanged == len(PEOPLE)
 
 
@@ -222,7 +222,7 @@ def test_records_of_the_old_epoch_can_be_named_and_erased(config: Config, stores
     assert found(open_engine(config, stores), config, stores) == set(TEXTS) - set(gone)
     assert erase([*rotate.remaining(config, stores)], enroller, stores.records)[1] == []
     assert rotate.finish(config, stores) == 2
-    assert stores.records.count().postings == len(_labels(stores))
+    assert stores.records.count().postings == len(_tags(config, stores))
 
 
 def test_a_bad_row_keeps_its_old_record(config: Config, stores: Stores):
@@ -314,7 +314,7 @@ def _handles(config: Config, stores: Stores) -> Iterator[tuple[str, bytes]]:
         yield enroller.reference(sealed), handle
 
 
-def _labels(stores: Stores) -> set[bytes]:
-    """Return every label in the table."""
-    with stores.database.reading() as tx:
-        return {bytes(row[0]) for row in tx.exec_driver_sql("SELECT label FROM postings")}
+def _tags(config: Config, stores: Stores) -> set[int]:
+    """Return the filter tag of every posting."""
+    enroller = open_enroller(config, read_keys(config, stores))
+    return {tag for _, tokens in stores.records.tokens() for tag in enroller.filter_tags(tokens).tolist()}
