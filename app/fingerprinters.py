@@ -31,9 +31,7 @@ class Fingerprinted:
     prepared: Prepared
 
 
-def fingerprinted(
-    enroller: Enroller, records: Sequence[Record], known: Sequence[KnownRecord | None]
-) -> Fingerprinted:
+def fingerprinted(enroller: Enroller, records: Sequence[Record], known: Sequence[KnownRecord | None]) -> Fingerprinted:
     """Return the fingerprints of the rows that are new or changed; `known` has each that is enrolled, or None."""
     fresh, handles = [], {}
     for record, before in zip(records, known, strict=True):

@@ -22,6 +22,7 @@ from matchers import foldtables
 from matchers.engine import Engine
 from matchers.epochs import EpochEngine, EpochEnroller, Keyring
 from matchers.filter import BloomFilter
+from matchers.fingerprints import Enroller
 from matchers.interface import TagFilter
 from matchers.kernel import Kernel
 from matchers.keys import LinkageKey, LocalEvaluator
@@ -111,20 +112,20 @@ def open_engine(config: Config, stores: Stores, members: TagFilter) -> EpochEngi
     return EpochEngine(lambda: open_engines(config, stores, members), stores.facts.filter_version)
 
 
-def open_engines(config: Config, stores: Stores, members: TagFilter) -> list[Engine]:
+def open_engines(config: Config, stores: Stores, members: TagFilter) -> dict[int, Engine]:
     """Return an engine for each epoch that has records, the older ones first: a record moves from old to new."""
     keys = read_keys(config, stores)
     older = [each for each in keys.older if stores.records.of_epoch(each.epoch, limit=1)]
-    return [
-        Engine(
+    return {
+        each.epoch: Engine(
             LocalEvaluator(each.key, each.epoch),
             Kernel(each.key.kernel_key(each.epoch)),
             members,
             stores.records,
             config.matching,
         )
-        for each in (*older, keys.current)
-    ]
+        for each in (*reversed(older), keys.current)
+    }
 
 
 @contextmanager

@@ -4,7 +4,7 @@ While keys are rotated, a record is fingerprinted either under the old epoch or 
 to the other in one transaction. Whatever looks at records has to look under both.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from matchers.engine import Examination
 from matchers.fingerprints import Enroller
 from matchers.interface import PostingStore
 from matchers.keys import LinkageKey
+from matchers.threads import BriefMemory, ThreadMemory, Trace
 from model.errors import KeyUnusable
 from model.fingerprint import Erasure
 from model.match import Match
@@ -102,25 +103,53 @@ class EpochEnroller(Enroller):
 class Examines(Protocol):
     """What can examine pages: the engine of one epoch."""
 
-    def examine_many(self, pages: Sequence[Sequence[Passage]]) -> list[Examination]:
-        """Return the examination of each page, in order."""
+    def examine_many(
+        self,
+        pages: Sequence[Sequence[Passage]],
+        threads: Sequence[str | None] | None = None,
+        memory: ThreadMemory | None = None,
+    ) -> list[Examination]:
+        """Return the examination of each page, in order; posts of one thread are joined."""
         ...
+
+
+class _Draft(ThreadMemory):
+    """What one epoch remembers of threads during one pass: kept only if the pass is the last one."""
+
+    def __init__(self, memory: ThreadMemory, epoch: int) -> None:
+        self._memory = memory
+        self._epoch = epoch
+        self._fresh: dict[str, list[Trace]] = {}
+
+    def recall(self, thread: str) -> Sequence[Trace]:
+        """Return the traces of this epoch: those of another key say nothing under this one."""
+        return [*self._memory.recall(f"{thread}|{self._epoch}"), *self._fresh.get(thread, ())]
+
+    def remember(self, thread: str, trace: Trace) -> None:
+        """Keep the trace for now."""
+        self._fresh.setdefault(thread, []).append(trace)
+
+    def keep(self) -> None:
+        """Remember everything for good."""
+        for thread, traces in self._fresh.items():
+            for trace in traces:
+                self._memory.remember(f"{thread}|{self._epoch}", trace)
 
 
 class EpochEngine:
     """Examines pages under every live epoch, and misses no record because it moves or changes meanwhile.
 
-    Engines are opened for one state of the records: one that was enrolled, changed or moved to another epoch since is
-    not in their filter. So pages that were examined while records changed are examined again, at most `MOST_PASSES`
-    times, and what any pass found counts: only a record that changes during every pass could be missed.
+    A pass looks a record up at different moments under each epoch. So pages that were examined while records changed
+    are examined again, at most `MOST_PASSES` times, and what any pass found counts: only a record that changes during
+    every pass could be missed. Posts of a thread are remembered for each epoch by itself, once.
     """
 
-    def __init__(self, opened: Callable[[], Sequence[Examines]], version: Callable[[], int]) -> None:
-        """Take what opens the engine of each epoch, and what tells the version of the records."""
+    def __init__(self, opened: Callable[[], Mapping[int, Examines]], version: Callable[[], int]) -> None:
+        """Take what opens the engine of each epoch, the oldest first, and what tells the version of the records."""
         self._opened = opened
         self._version = version
         self._state = -1
-        self._engines: Sequence[Examines] = ()
+        self._engines: Mapping[int, Examines] = {}
         self.refresh()
 
     def refresh(self) -> None:
@@ -134,14 +163,25 @@ class EpochEngine:
         """Return the examination of one page."""
         return self.examine_many([passages])[0]
 
-    def examine_many(self, pages: Sequence[Sequence[Passage]]) -> list[Examination]:
+    def examine_many(
+        self,
+        pages: Sequence[Sequence[Passage]],
+        threads: Sequence[str | None] | None = None,
+        memory: ThreadMemory | None = None,
+    ) -> list[Examination]:
         """Return the examination of each page, in order: what it matches of any epoch."""
         answers: list[list[Examination]] = []
+        kept = memory or BriefMemory()
+        drafts: list[_Draft] = []
         passes = 0
         while passes < MOST_PASSES:
             self.refresh()
+            drafts = [_Draft(kept, epoch) for epoch in self._engines]
             try:
-                answers += [engine.examine_many(pages) for engine in self._engines]
+                answers += [
+                    engine.examine_many(pages, threads, draft)
+                    for engine, draft in zip(self._engines.values(), drafts, strict=True)
+                ]
             except KeyUnusable:
                 if self._version() == self._state:
                     raise
@@ -149,6 +189,8 @@ class EpochEngine:
             passes += 1
             if self._version() == self._state:
                 break
+        for draft in drafts:
+            draft.keep()
         return [_merged([answer[number] for answer in answers]) for number in range(len(pages))]
 
 

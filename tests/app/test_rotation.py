@@ -18,7 +18,7 @@ from app.config import Config, read_config
 from app.enrol import enrol, erase
 from app.init import init
 from app.stores import Stores
-from app.wiring import open_engine, open_enroller, open_stores, read_keys, spool_pair
+from app.wiring import open_engine, open_enroller, open_filter, open_records, open_stores, read_keys, spool_pair
 from matchers.epochs import EpochEngine
 from model.errors import KeyUnusable, StorageError
 from model.page import Page, Part, Passage
@@ -49,7 +49,14 @@ def stores(config: Config) -> Iterator[Stores]:
 def enrol_all(config: Config, stores: Stores, people: list[Record] | None = None) -> enrolment.EnrolmentReport:
     """Enrol an export."""
     rows = people or [person.record(row) for row, person in enumerate(PEOPLE, 1)]
-    return enrol(rows, open_enroller(config, read_keys(config, stores)), stores.records)
+    enroller = open_enroller(config, read_keys(config, stores))
+    with open_records(config, enroller, stores) as records:
+        return enrol(rows, enroller, records)
+
+
+def watching(config: Config, stores: Stores) -> EpochEngine:
+    """Return the engine of an examiner that stays while records are enrolled."""
+    return open_engine(config, stores, open_filter(config, stores)[0])
 
 
 def with_new_key(config: Config) -> Config:
@@ -75,7 +82,7 @@ def found(engine: EpochEngine, config: Config, stores: Stores) -> set[str]:
 
 def test_the_leaks_of_these_tests_are_found_at_rest(config: Config, stores: Stores):
     """Before any rotation everybody is found, and somebody who was erased is not."""
-    engine = open_engine(config, stores)
+    engine = watching(config, stores)
     assert found(engine, config, stores) == set(TEXTS)
     erase([CANARY.ref], open_enroller(config, read_keys(config, stores)), stores.records)
     assert found(engine, config, stores) == set(TEXTS) - {CANARY.ref}
@@ -84,10 +91,10 @@ def test_the_leaks_of_these_tests_are_found_at_rest(config: Config, stores: Stor
 @ROTATIONS
 def test_no_leak_is_missed_at_any_step(config: Config, stores: Stores, new_key: bool):
     """After every single record that moved, all leaks are found; afterwards the old epoch is empty and forgotten."""
-    engine = open_engine(config, stores)
+    engine = watching(config, stores)
     if new_key:
         config = with_new_key(config)
-        engine = open_engine(config, stores)
+        engine = watching(config, stores)
         assert found(engine, config, stores) == set(TEXTS), "the new key is in config.yaml, rotate has not run yet"
     handles = dict(_handles(config, stores))
     before = _tags(config, stores)
@@ -111,7 +118,7 @@ def test_no_leak_is_missed_at_any_step(config: Config, stores: Stores, new_key: 
 def test_leaks_stream_in_while_records_move(config: Config, stores: Stores, new_key: bool):
     """An enrolment in another thread moves one record after the other while leaks are examined without a pause."""
     config = with_new_key(config) if new_key else config
-    engine = open_engine(config, stores)
+    engine = watching(config, stores)
     rotate.begin(config, stores)
 
     def move() -> None:
@@ -142,7 +149,7 @@ def test_an_enrolment_that_is_killed_loses_nobody(private_path: Path):
     config = read_config(installed.config)
     states = set()
     with open_stores(config) as stores:
-        engine = open_engine(config, stores)
+        engine = watching(config, stores)
         for _ in range(40):
             states.add(stores.records.count().by_epoch.get(2, 0))
             assert found(engine, config, stores) == set(TEXTS)
@@ -191,17 +198,17 @@ cli.main()
 def test_what_changes_during_an_examination_is_examined_again(config: Config, stores: Stores):
     """A record that moves between the opening of the filter and the look-up is found all the same."""
     rotate.begin(config, stores)
-    engine = open_engine(config, stores)
-    first = engine._engines[0]
+    engine = watching(config, stores)
+    first = engine._engines[1]
     moved = []
 
     class Slow:
-        def examine_many(self, pages):
+        def examine_many(self, pages, threads, memory):
             if not moved:
                 moved.append(enrol_all(config, stores))
-            return first.examine_many(pages)
+            return first.examine_many(pages, threads, memory)
 
-    engine._engines = [Slow(), *engine._engines[1:]]
+    engine._engines = {**engine._engines, 1: Slow()}
     assert found(engine, config, stores) == set(TEXTS)
     assert moved[0].changed == len(PEOPLE)
 
@@ -219,7 +226,7 @@ def test_records_of_the_old_epoch_can_be_named_and_erased(config: Config, stores
     gone = [PEOPLE[0].ref, PEOPLE[1].ref]
     assert erase(gone, enroller, stores.records) == (2, [])
     assert {ref for ref, _ in _handles(config, stores)} == {person.ref for person in PEOPLE[2:]}
-    assert found(open_engine(config, stores), config, stores) == set(TEXTS) - set(gone)
+    assert found(watching(config, stores), config, stores) == set(TEXTS) - set(gone)
     assert erase([*rotate.remaining(config, stores)], enroller, stores.records)[1] == []
     assert rotate.finish(config, stores) == 2
     enroller = open_enroller(config, read_keys(config, stores))
@@ -235,7 +242,7 @@ def test_a_bad_row_keeps_its_old_record(config: Config, stores: Stores):
     report = enrol_all(config, stores, rows)
     assert (report.changed, [error.row for error in report.refused]) == (len(rows) - 1, [1])
     assert stores.records.count().by_epoch == {1: 1, 2: len(rows) - 1}
-    assert found(open_engine(config, stores), config, stores) == set(TEXTS)
+    assert found(watching(config, stores), config, stores) == set(TEXTS)
 
 
 @ROTATIONS
@@ -267,7 +274,7 @@ def test_the_old_key_is_not_needed_afterwards(config: Config, stores: Stores):
     enrol_all(config, stores)
     rotate.finish(config, stores)
     alone = replace(config, previous_linkage_key=None)
-    assert found(open_engine(alone, stores), alone, stores) == set(TEXTS)
+    assert found(watching(alone, stores), alone, stores) == set(TEXTS)
     with pytest.raises(KeyUnusable):
         read_keys(old, stores)
 
@@ -284,7 +291,7 @@ def test_rotation_is_refused_out_of_turn(config: Config, stores: Stores):
     enrol_all(config, stores)
     rotate.finish(config, stores)
     assert rotate.begin(config, stores).epoch == 3
-    assert found(open_engine(config, stores), config, stores) == set(TEXTS)
+    assert found(watching(config, stores), config, stores) == set(TEXTS)
 
 
 def keep(stores: Stores, text: str) -> None:
