@@ -137,7 +137,7 @@ def test_leaks_stream_in_while_records_move(config: Config, stores: Stores, new_
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_an_enrolment_that_is_killed_loses_nobody(private_path: Path):
     """The enrolling command is killed at random moments, time and again: every leak is found after each of them."""
     installed = install(private_path)
@@ -150,12 +150,12 @@ def test_an_enrolment_that_is_killed_loses_nobody(private_path: Path):
     states = set()
     with open_stores(config) as stores:
         engine = watching(config, stores)
-        for _ in range(40):
+        for _ in range(8):
+            killed_after(random.uniform(0.0, 0.6), installed, exported)
             states.add(stores.records.count().by_epoch.get(2, 0))
             assert found(engine, config, stores) == set(TEXTS)
-            if killed_after(random.uniform(0.0, 0.6), installed, exported) == 0:
-                break
         assert len(states) > 2, "no kill fell between two records"
+        installed.run("enrol", str(exported), ok=[0])
         assert found(engine, config, stores) == set(TEXTS)
     assert "records, " in installed.run("records", ok=[0]).out
     assert "of epoch 2" in installed.run("rotate", "--finish", ok=[0]).out
@@ -163,17 +163,16 @@ def test_an_enrolment_that_is_killed_loses_nobody(private_path: Path):
     assert f"unchanged {len(PEOPLE)}" in installed.run("enrol", str(exported), ok=[0]).out
 
 
-def killed_after(seconds: float, installed: Installation, exported: Path) -> int | None:
-    """Enrol one record at a time in a process that is killed so long after its first; return its exit code."""
+def killed_after(seconds: float, installed: Installation, exported: Path) -> None:
+    """Enrol one record at a time in a process that is killed so long after its first, unless it ended before."""
     arguments = [sys.executable, "-c", ONE_BY_ONE, "enrol", str(exported)]
     with subprocess.Popen(arguments, cwd=ROOT, env=installed.environment, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
         try:
-            return process.wait(seconds)
+            process.wait(seconds)
         except subprocess.TimeoutExpired:
             process.kill()
-            return process.wait()
 
 
 ONE_BY_ONE = """
