@@ -19,7 +19,8 @@ from typing import IO, Any
 import structlog
 
 from decoders.interface import Sandbox
-from matchers.engine import Engine, Examination
+from matchers.engine import Examination
+from matchers.epochs import Examines
 from model.errors import SpillwatchError
 from model.match import Element, Match, Verdict
 from model.page import Decoded, Part, Passage, Reason
@@ -50,7 +51,7 @@ class BulkExaminer:
     """What an examination of lines needs."""
 
     sandbox: Sandbox
-    engine: Engine
+    engine: Examines
     references: Callable[[Sequence[bytes]], Mapping[bytes, str]]
     """Handles → the operator's references of those still enrolled."""
 

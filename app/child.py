@@ -27,7 +27,8 @@ def start(
     `piped` connects its standard input and output to us.
     """
     email = config.alerts.email
-    hidden = (config.linkage_key, email.password if email else None) if keyless else ()
+    secrets = (config.linkage_key, config.previous_linkage_key, email.password if email else None)
+    hidden = secrets if keyless else ()
     return subprocess.Popen(
         [sys.executable, "-m", module, str(config.path), *arguments],
         env=environment_without(*hidden) | {"PYTHONUNBUFFERED": "1", PARENT: str(os.getpid())},

@@ -94,20 +94,20 @@ def enrol(
     from app.enrol import enrol as enrol_rows
     from app.sources.enrolment import open_enrolment
     from app.sources.recognition import Format
-    from app.wiring import note_folding, open_enroller, open_records, read_key
+    from app.wiring import note_folding, open_enroller, open_records, read_keys
 
     settings, stores_of = _open(config)
     chosen = _word(Format, format_) if format_ else None
     settings = dataclasses.replace(settings, enrolment=settings.enrolment.with_given(query, public_figures))
     with stores_of as stores, open_enrolment(source, settings, chosen, notes) as opened:
-        key = read_key(settings, stores)
-        enroller = open_enroller(dataclasses.replace(settings, enrolment=opened.schema), key)
         with (
             console.progress("enrolling", opened.source.total(), opened.source.unit) as advance,
             _alone(stores, "enrolment"),
-            open_records(settings, enroller, stores) as records,
         ):
-            report = enrol_rows(opened.rows(), enroller, records, opened.following(advance))
+            keys = read_keys(settings, stores)  # not before: a rotation may have begun until now
+            enroller = open_enroller(dataclasses.replace(settings, enrolment=opened.schema), keys)
+            with open_records(settings, enroller, stores) as records:
+                report = enrol_rows(opened.rows(), enroller, records, opened.following(advance))
         note_folding(stores, report.added + report.changed + report.unchanged)
         counts = stores.records.count()
     for refused in report.refused[:100]:
@@ -124,6 +124,7 @@ def enrol(
             f"{opened.name}: column {column!r}: {count} values look mistyped; enrolled as they stand, or left out"
         )
     console.say(f"{counts.records} records are watched for")
+    console.epochs(counts)
     raise typer.Exit(1 if report.refused else 0)
 
 
@@ -136,12 +137,12 @@ def erase(
 ) -> None:
     """Erase records by reference; no plaintext is needed. Exit code 1 if one was not enrolled."""
     from app.enrol import erase as erase_refs
-    from app.wiring import open_enroller, open_records, read_key
+    from app.wiring import open_enroller, open_records, read_keys
 
     settings, stores_of = _open(config)
     wanted = refs or [line.strip() for line in sys.stdin if line.strip()]
     with stores_of as stores, _alone(stores, "enrolment"):
-        enroller = open_enroller(settings, read_key(settings, stores))
+        enroller = open_enroller(settings, read_keys(settings, stores))
         with open_records(settings, enroller, stores) as records:
             erased, unknown = erase_refs(wanted, enroller, records)
         stores.database.scrub()
@@ -151,12 +152,51 @@ def erase(
 
 @app.command()
 def records(config: ConfigPath = HERE, as_json: AsJson = False) -> None:
-    """Say how many records are watched for."""
+    """Say how many records are watched for, and of which epochs of the linkage key."""
     _, stores_of = _open(config)
     with stores_of as stores:
         counts = stores.records.count()
     told = {"records": counts.records, "postings": counts.postings, "by_epoch": dict(counts.by_epoch)}
-    console.data(told) if as_json else console.say(f"{counts.records} records, {counts.postings} postings")
+    if as_json:
+        console.data(told)
+        return
+    console.say(f"{counts.records} records, {counts.postings} postings")
+    console.epochs(counts)
+
+
+@app.command()
+def rotate(
+    make_key: Annotated[Path | None, typer.Option(help="Write a new linkage key into this new file; no more.")] = None,
+    remaining: Annotated[bool, typer.Option("--remaining", help="List records that have not moved yet.")] = False,
+    finish: Annotated[bool, typer.Option("--finish", help="Forget the old epoch, once it is empty.")] = False,
+    config: ConfigPath = HERE,
+) -> None:
+    """Begin a new epoch of the linkage key; enrolling the export again moves the records to it.
+
+    Without a new key the epoch is derived from the present one. If the key may be in other hands: --make-key FILE,
+    let linkage_key refer to the new file and previous_linkage_key to the old one, then rotate.
+    """
+    from app import rotate as story
+
+    if make_key is not None:
+        story.make_key(make_key)
+        console.say(f"wrote {make_key}; keep a sealed copy elsewhere. In config.yaml, let linkage_key refer to it and")
+        console.say("previous_linkage_key to the present key; then: spillwatch rotate")
+        return
+    settings, stores_of = _open(config)
+    with stores_of as stores:
+        if remaining:
+            for ref in story.remaining(settings, stores):
+                console.say(ref)
+            return
+        with _alone(stores, "enrolment"):
+            if finish:
+                console.say(f"everything is of epoch {story.finish(settings, stores)}; the old one is forgotten")
+                console.say("take previous_linkage_key out of config.yaml, if it is there, and destroy the old key")
+                return
+            begun = story.begin(settings, stores)
+    console.say(f"epoch {begun.epoch} has begun, derived from " + ("a new key" if begun.new_key else "the same key"))
+    console.say("next: spillwatch enrol with the whole export; then: spillwatch rotate --finish")
 
 
 @app.command()
@@ -271,7 +311,7 @@ def list_alerts(
 @app.command()
 def show(alert_id: str, config: ConfigPath = HERE, as_json: AsJson = False) -> None:
     """Show one alert: which record (your reference), what was found, where, since when, and the evidence."""
-    from app.wiring import open_enroller, read_key
+    from app.wiring import open_enroller, read_keys
 
     settings, stores_of = _open(config)
     with stores_of as stores:
@@ -279,7 +319,7 @@ def show(alert_id: str, config: ConfigPath = HERE, as_json: AsJson = False) -> N
         ref = ""
         if alert.handle is not None:
             sealed = stores.records.sealed_refs([alert.handle]).get(alert.handle)
-            enroller = open_enroller(settings, read_key(settings, stores))
+            enroller = open_enroller(settings, read_keys(settings, stores))
             ref = enroller.reference(sealed) if sealed else "(erased since)"
         console.alert(alert, ref, settings.evidence.folder, as_json=as_json)
 

@@ -62,6 +62,8 @@ class Config:
     """Reference to the linkage key; never the key."""
     evidence: EvidenceSettings
     enrolment: EnrolmentSettings
+    previous_linkage_key: str | None = None
+    """Reference to the linkage key that is being rotated away; none otherwise."""
     organisation: str = ""
     """Named in evidence as who captured it."""
     storage: StorageSettings = field(default_factory=StorageSettings)

@@ -17,6 +17,7 @@ from crawler.interface import SiteSettings
 from model.alert import Alert
 from model.scan import ScanReport
 from storage.coverage import Coverage
+from storage.records import RecordCounts
 from storage.scans import SiteHealth
 
 if TYPE_CHECKING:  # these rooms take a second to import, and --help needs none of them
@@ -41,6 +42,12 @@ def complain(line: str) -> None:
 def data(tree: Any) -> None:
     """Print JSON."""
     print(json.dumps(tree, ensure_ascii=False, indent=2, default=str))
+
+
+def epochs(counts: RecordCounts) -> None:
+    """Print how many records are of which epoch, while there are several."""
+    for epoch, records in sorted(counts.by_epoch.items()) if len(counts.by_epoch) > 1 else ():
+        say(f"  epoch {epoch}: {records} records")
 
 
 class _Rate(ProgressColumn):

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from alerts.channels.email import EmailChannel
 from alerts.evidence.screenshot import browser_path
 from app.config import Config
-from app.wiring import folds_as_enrolled, open_channels, open_stores, read_key
+from app.wiring import folds_as_enrolled, offered_keys, open_channels, open_stores, read_keys
 from crawler.catalogue import uses
 from decoders.sandbox import open_sandbox
+from matchers.epochs import Keyring
 from model.errors import SpillwatchError
 
 FREE_FLOOR = 0.1
@@ -43,11 +44,12 @@ def _database(config: Config) -> Iterator[Finding]:
             counts = stores.records.count()
             yield Finding("database", True, f"{stores.database.dialect}, {counts.records} records enrolled")
             try:
-                read_key(config, stores)
+                keys = read_keys(config, stores)
             except SpillwatchError as error:
                 yield Finding("linkage key", False, str(error))
             else:
                 yield Finding("linkage key", True, "readable, and the one that this database was made with")
+                yield from _rotation(config, keys)
             if counts.records and not folds_as_enrolled(stores):
                 advice = "enrol your export again: Python or OpenCC changed since, and rare characters fold otherwise"
                 yield Finding("enrolment", None, advice)
@@ -58,6 +60,17 @@ def _database(config: Config) -> Iterator[Finding]:
                 yield Finding("outbox", None, f"{waiting} messages wait to be accepted; see the channel lines below")
     except SpillwatchError as error:
         yield Finding("database", False, str(error))
+
+
+def _rotation(config: Config, keys: Keyring) -> Iterator[Finding]:
+    """Say which step of a rotation is due, if one is."""
+    if keys.older:
+        advice = f"under way to epoch {keys.current.epoch}: enrol the whole export, then: spillwatch rotate --finish"
+        yield Finding("rotation", None, advice)
+    elif keys.current.key != offered_keys(config)[0]:
+        yield Finding("rotation", None, "linkage_key refers to a key that is not in use yet. Run: spillwatch rotate")
+    elif config.previous_linkage_key:
+        yield Finding("rotation", None, "finished: take previous_linkage_key out of config.yaml, destroy that key")
 
 
 def _evidence(config: Config) -> Finding:

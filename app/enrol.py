@@ -77,7 +77,7 @@ def _enrol_many(
             while others.full or (steps and any(not tags.isdisjoint(step.records) for step in steps)):
                 finish()
             step = _Step.of(batch, enroller, store, report)
-            others.ask(list(step.records.values()), step.content_tags())
+            others.ask(list(step.records.values()), step.enrolled())
             steps.append(step)
         while steps:
             finish()
@@ -85,12 +85,13 @@ def _enrol_many(
 
 def erase(refs: Iterable[str], enroller: Enroller, store: RecordStore) -> tuple[int, list[str]]:
     """Erase records by reference without their plaintext; return how many, and the references not enrolled."""
-    tags = {enroller.ref_tag(ref): ref for ref in refs}
-    known = store.known(list(tags))
-    handles = [known[tag].handle for tag in tags if tag in known]
-    for some in range(0, len(handles), ERASED_AT_ONCE):
-        _erase(handles[some : some + ERASED_AT_ONCE], enroller, store)
-    return len(handles), [ref for tag, ref in tags.items() if tag not in known]
+    tags = {ref: enroller.ref_tags(ref) for ref in refs}
+    known = store.known([tag for some in tags.values() for tag in some])
+    handles = [known[tag].handle for some in tags.values() for tag in some if tag in known]
+    for first in range(0, len(handles), ERASED_AT_ONCE):
+        _erase(handles[first : first + ERASED_AT_ONCE], enroller, store)
+    unknown = [ref for ref, some in tags.items() if not any(tag in known for tag in some)]
+    return len(tags) - len(unknown), unknown
 
 
 def erase_handle(handle: bytes, enroller: Enroller, store: RecordStore) -> None:
@@ -121,15 +122,15 @@ class _Step:
     ) -> "_Step":
         """Look the rows up."""
         records = _accepted(batch, enroller, report)
-        return cls(len(batch), records, store.known(list(records)))
+        return cls(len(batch), records, _known(records, enroller, store))
 
-    def content_tags(self) -> list[bytes | None]:
-        """Return for each record the content tag of the enrolled one, None if there is none."""
-        return [self.known[tag].content_tag if tag in self.known else None for tag in self.records]
+    def enrolled(self) -> list[KnownRecord | None]:
+        """Return for each record the enrolled one, None if there is none."""
+        return [self.known.get(tag) for tag in self.records]
 
     def alone(self, enroller: Enroller, store: RecordStore, report: EnrolmentReport) -> None:
         """Do everything in this process."""
-        made = fingerprinted(enroller, list(self.records.values()), self.content_tags())
+        made = fingerprinted(enroller, list(self.records.values()), self.enrolled())
         _store(made, self.known, enroller, store, report)
 
 
@@ -156,6 +157,13 @@ def _store(
             break
     report.added += len(new) - len(old)
     report.changed += len(old)
+
+
+def _known(records: Mapping[bytes, Record], enroller: Enroller, store: RecordStore) -> dict[bytes, KnownRecord]:
+    """Return what is enrolled already, by the present reference tag, whichever epoch it is of."""
+    tags = {tag: now for now, record in records.items() for tag in reversed(enroller.ref_tags(record.ref))}
+    found = store.known(list(tags))
+    return {now: found[tag] for tag, now in tags.items() if tag in found}
 
 
 def _accepted(batch: list[Record | EnrolmentError], enroller: Enroller, report: EnrolmentReport) -> dict[bytes, Record]:

@@ -13,9 +13,9 @@ from alerts.interface import EvidenceSettings
 from app.report import report_within, write
 from app.stores import Stores
 from decoders.interface import Sandbox
-from matchers.engine import Engine
+from matchers.epochs import Examines
 from model.alert import Subject
-from model.errors import EvidenceError, StorageError, Superseded
+from model.errors import EvidenceError, KeyUnusable, StorageError, Superseded
 from model.match import Match, Verdict
 from model.page import Decoded, Page, Reason
 from storage.database import Transaction
@@ -48,9 +48,9 @@ class Examiner:
 
     stores: Stores
     sandbox: Sandbox
-    engine: Engine
-    spool_key: bytes
-    """X25519 private key that opens the spool."""
+    engine: Examines
+    spool_keys: tuple[bytes, ...]
+    """X25519 private keys that open the spool: the current one first."""
     evidence: EvidenceSettings
     context: snapshot.CaptureContext
     channels: tuple[str, ...]
@@ -89,15 +89,15 @@ class Examiner:
         except Superseded:
             log.warning("page taken over by another examiner", page=page.page_id)
             return None
-        except (StorageError, EvidenceError):
-            raise  # not the page's fault: it is examined again once the disk is well
+        except (StorageError, EvidenceError, KeyUnusable):
+            raise  # not the page's fault: it is examined again once the disk is well, or the key there
         except Exception:
             log.exception("page could not be examined", page=page.page_id, site=page.site)
             return self._quarantine(page, Decoded((), ()), (Reason.INTERNAL,))
 
     def examine(self, leased: LeasedPage) -> Examined:
         """Carry one leased page to its end: examined, or quarantined with a reason."""
-        page = unseal(leased.sealed, self.spool_key)
+        page = unseal(leased.sealed, *self.spool_keys)
         decoded = self.sandbox.decode(page.parts)
         examination = self.engine.examine_many([decoded.passages])[0]
         unread = _unread(decoded, capped=examination.capped)

@@ -29,7 +29,7 @@ from app.wiring import (
     open_filter,
     open_records,
     open_stores,
-    read_key,
+    read_keys,
 )
 from model.alert import Subject
 from model.errors import SpillwatchError
@@ -70,7 +70,7 @@ def erase_expired(config: Config, stores: Stores) -> int:
     """Erase every record whose last day has passed; return how many."""
     due = stores.records.expired(now().date())
     if due:
-        enroller = open_enroller(config, read_key(config, stores))
+        enroller = open_enroller(config, read_keys(config, stores))
         with open_records(config, enroller, stores) as records:
             for handle in due:
                 erase_handle(handle, enroller, records)

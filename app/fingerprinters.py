@@ -19,6 +19,7 @@ from matchers.fingerprints import Enroller, Prepared
 from matchers.keys import LinkageKey
 from model.errors import SpillwatchError
 from model.record import Record
+from storage.records import KnownRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,16 @@ class Fingerprinted:
     prepared: Prepared
 
 
-def fingerprinted(enroller: Enroller, records: Sequence[Record], known: Sequence[bytes | None]) -> Fingerprinted:
-    """Return the fingerprints of the rows that are new or changed; `known` has the content tag of each enrolled one."""
-    fresh = [
-        record for record, tag in zip(records, known, strict=True) if tag is None or tag != enroller.content_tag(record)
-    ]
-    return Fingerprinted(len(records) - len(fresh), enroller.prepare(fresh))
+def fingerprinted(enroller: Enroller, records: Sequence[Record], known: Sequence[KnownRecord | None]) -> Fingerprinted:
+    """Return the fingerprints of the rows that are new or changed; `known` has each that is enrolled, or None."""
+    fresh, handles = [], {}
+    for record, before in zip(records, known, strict=True):
+        if before is not None and before.content_tag == enroller.content_tag(record):
+            continue
+        fresh.append(record)
+        if before is not None:
+            handles[record.ref] = before.handle
+    return Fingerprinted(len(records) - len(fresh), enroller.prepare(fresh, handles))
 
 
 class Fingerprinters:
@@ -65,7 +70,7 @@ class Fingerprinters:
         """Whether no process has a batch."""
         return not self._waiting
 
-    def ask(self, records: Sequence[Record], known: Sequence[bytes | None]) -> None:
+    def ask(self, records: Sequence[Record], known: Sequence[KnownRecord | None]) -> None:
         """Give the next process a batch."""
         self._waiting.append(self._next)
         with _told():
@@ -119,7 +124,7 @@ def _work(pipe: Connection) -> None:
             pipe.send(_answered(enroller, *pipe.recv()))
 
 
-def _answered(enroller: Enroller, records: Sequence[Record], known: Sequence[bytes | None]) -> Fingerprinted:
+def _answered(enroller: Enroller, records: Sequence[Record], known: Sequence[KnownRecord | None]) -> Fingerprinted:
     try:
         return fingerprinted(enroller, records, known)
     except Exception as error:  # noqa: BLE001  its words and its trace could quote a value

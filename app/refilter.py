@@ -14,7 +14,7 @@ import structlog
 from app import child, logs
 from app.config import Config, read_config
 from app.filtering import FilterWatch, rebuild
-from app.wiring import open_enroller, open_stores, read_key
+from app.wiring import open_enroller, open_stores, read_keys
 from model.errors import SpillwatchError
 
 EVERY = 3600.0
@@ -60,7 +60,7 @@ def main() -> None:
     logs.configure(config.logging)
     try:
         with open_stores(config) as stores:
-            rebuild(config.storage.filter, open_enroller(config, read_key(config, stores)), stores)
+            rebuild(config.storage.filter, open_enroller(config, read_keys(config, stores)), stores)
     except SpillwatchError:
         log.exception("filter could not be rebuilt")
         sys.exit(1)

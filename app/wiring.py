@@ -20,6 +20,7 @@ from app.stores import Stores
 from decoders.sandbox import open_sandbox
 from matchers import foldtables
 from matchers.engine import Engine
+from matchers.epochs import EpochEngine, EpochEnroller, Keyring
 from matchers.filter import BloomFilter
 from matchers.fingerprints import Enroller
 from matchers.interface import TagFilter
@@ -27,9 +28,8 @@ from matchers.kernel import Kernel
 from matchers.keys import LinkageKey, LocalEvaluator
 from model.errors import ConfigError
 from storage.database import Database
-from storage.sealing import keypair_from
+from storage.sealing import KeyPair, keypair_from
 
-EPOCH = 1
 PROGRAMS = ("spillwatch", "scrapy", "sqlalchemy", "rapidocr", "rapidfuzz", "warcio", "pyrage", "cryptography")
 
 
@@ -48,15 +48,28 @@ def open_stores(config: Config) -> Iterator[Stores]:
         database.close()
 
 
-def read_key(config: Config, stores: Stores) -> LinkageKey:
-    """Return the linkage key, proved to be the one that this database was made with.
+def read_keys(config: Config, stores: Stores) -> Keyring:
+    """Return the linkage key of every live epoch, each proved to be the one that its records were made with.
 
-    On a new database the key is bound to it: its check tag and the public key that seals the spool are kept.
+    On a new database `linkage_key` is bound to it: its check tag and the public key that seals the spool are kept.
     """
-    key = linkage_key(config.linkage_key, config.path.parent)
-    key.require(stores.facts.set_key_check(key.check_tag()))
-    stores.facts.set_public_key(keypair_from(key.spool_seed()).public)
-    return key
+    offered = offered_keys(config)
+    stores.facts.set_key_check(offered[0].check_tag())
+    keys = Keyring.choose(stores.facts.epochs(), offered)
+    stores.facts.set_public_key(spool_pair(keys.current.key).public)
+    return keys
+
+
+def offered_keys(config: Config) -> tuple[LinkageKey, ...]:
+    """Return the linkage keys that the configuration refers to, whether or not the database knows them."""
+    folder = config.path.parent
+    references = (config.linkage_key, config.previous_linkage_key)
+    return tuple(linkage_key(reference, folder) for reference in references if reference)
+
+
+def spool_pair(key: LinkageKey) -> KeyPair:
+    """Return the key pair to which waiting pages are sealed."""
+    return keypair_from(key.spool_seed())
 
 
 def folds_as_enrolled(stores: Stores) -> bool:
@@ -77,14 +90,14 @@ def note_folding(stores: Stores, enrolled: int) -> None:
         folds_as_enrolled(stores)
 
 
-def open_enroller(config: Config, key: LinkageKey) -> Enroller:
+def open_enroller(config: Config, keys: Keyring) -> EpochEnroller:
     """Return what turns records into fingerprints."""
-    return Enroller(key, config.enrolment, EPOCH)
+    return EpochEnroller(keys, config.enrolment)
 
 
 def open_filter(config: Config, stores: Stores) -> tuple[BloomFilter, FilterWatch]:
     """Return the filter for the present state of the records, and what tells when to open it again."""
-    return current_filter(config.storage.filter, open_enroller(config, read_key(config, stores)), stores)
+    return current_filter(config.storage.filter, open_enroller(config, read_keys(config, stores)), stores)
 
 
 @contextmanager
@@ -94,9 +107,25 @@ def open_records(config: Config, enroller: Enroller, stores: Stores) -> Iterator
         yield FilteredRecords(stores.database, enroller, changes)
 
 
-def open_engine(config: Config, key: LinkageKey, stores: Stores, members: TagFilter) -> Engine:
-    """Return the matching engine over everything enrolled."""
-    return Engine(LocalEvaluator(key, EPOCH), Kernel(key.kernel_key(EPOCH)), members, stores.records, config.matching)
+def open_engine(config: Config, stores: Stores, members: TagFilter) -> EpochEngine:
+    """Return the matching engine over everything enrolled; it follows the epochs."""
+    return EpochEngine(lambda: open_engines(config, stores, members), stores.facts.filter_version)
+
+
+def open_engines(config: Config, stores: Stores, members: TagFilter) -> dict[int, Engine]:
+    """Return an engine for each epoch that has records, the older ones first: a record moves from old to new."""
+    keys = read_keys(config, stores)
+    older = [each for each in keys.older if stores.records.of_epoch(each.epoch, limit=1)]
+    return {
+        each.epoch: Engine(
+            LocalEvaluator(each.key, each.epoch),
+            Kernel(each.key.kernel_key(each.epoch)),
+            members,
+            stores.records,
+            config.matching,
+        )
+        for each in (*reversed(older), keys.current)
+    }
 
 
 @contextmanager
@@ -105,7 +134,7 @@ def open_examiner(config: Config, stores: Stores, members: TagFilter | None = No
 
     Without a filter the present one is opened, for an examination that is soon over.
     """
-    key = read_key(config, stores)
+    keys = read_keys(config, stores)
     if not config.evidence.recipients:
         raise ConfigError(
             f"{config.path}: evidence.recipients is empty: nobody could open it. Put an age public key there"
@@ -115,8 +144,8 @@ def open_examiner(config: Config, stores: Stores, members: TagFilter | None = No
         yield Examiner(
             stores=stores,
             sandbox=sandbox,
-            engine=open_engine(config, key, stores, members or open_filter(config, stores)[0]),
-            spool_key=keypair_from(key.spool_seed()).private,
+            engine=open_engine(config, stores, members or open_filter(config, stores)[0]),
+            spool_keys=tuple(spool_pair(key).private for key in keys.roots),
             evidence=config.evidence,
             context=capture_context(config, sandbox.level),
             channels=tuple(open_channels(config)),
@@ -130,13 +159,12 @@ def open_examiner(config: Config, stores: Stores, members: TagFilter | None = No
 @contextmanager
 def open_bulk(config: Config, stores: Stores) -> Iterator[BulkExaminer]:
     """Open what an examination in bulk needs; it has no way to raise an alert or to keep evidence."""
-    key = read_key(config, stores)
-    enroller = open_enroller(config, key)
+    enroller = open_enroller(config, read_keys(config, stores))
     sandbox = open_sandbox(config.decoding)
     try:
         yield BulkExaminer(
             sandbox,
-            open_engine(config, key, stores, open_filter(config, stores)[0]),
+            open_engine(config, stores, open_filter(config, stores)[0]),
             lambda handles: {
                 handle: enroller.reference(sealed) for handle, sealed in stores.records.sealed_refs(handles).items()
             },

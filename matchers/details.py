@@ -15,10 +15,15 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from numpy.typing import NDArray
 
+from matchers.padding import padded
 from model.errors import KeyUnusable
 
 SUPPORT_BITS = {"name": 16, "birth_date": 8}
 """Field → bits of its supporting tag; together at most 24 per record."""
+LEAST_SUPPORT = 32
+"""Bytes that the supporting tags are filled up to."""
+LEAST_PASSAGES = 512
+"""Bytes that the token sequences are filled up to, where there are any: a note of 250 Han characters."""
 NONCE_BYTES = 12
 _HEAD = struct.Struct(">QB")
 _SUPPORT = struct.Struct(">BHBH")
@@ -66,12 +71,12 @@ def seal_details(
     plain = _HEAD.pack(details.salt, len(details.support))
     for each in details.support:
         plain += _SUPPORT.pack(_FIELDS.index(each.field), each.tag, each.kind, each.weight)
-    first = _seal(record_key, plain, b"support" + handle)
+    first = _seal(record_key, padded(plain, LEAST_SUPPORT), b"support" + handle)
     text = b"".join(
         _PASSAGE.pack(each.element, each.width, len(each.tokens)) + each.tokens.astype("<u2").tobytes()
         for each in passages
     )
-    second = _seal(passage_key, text, b"passages" + handle) if passages else b""
+    second = _seal(passage_key, padded(text, LEAST_PASSAGES), b"passages" + handle) if passages else b""
     return len(first).to_bytes(2, "big") + first + second
 
 
@@ -92,8 +97,10 @@ def open_passages(sealed: bytes, passage_key: bytes, handle: bytes) -> tuple[Tok
     plain = _open(passage_key, sealed[2 + size :], b"passages" + handle)
     found = []
     at = 0
-    while at < len(plain):
+    while at + _PASSAGE.size <= len(plain):
         element, width, count = _PASSAGE.unpack_from(plain, at)
+        if not width:
+            break
         at += _PASSAGE.size
         found.append(TokenSequence(element, width, np.frombuffer(plain, "<u2", count, at)))
         at += 2 * count

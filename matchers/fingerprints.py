@@ -5,6 +5,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from cryptography.exceptions import InvalidTag
@@ -20,6 +21,7 @@ from matchers.drafts import Drafts
 from matchers.interface import Evaluator, PostingStore
 from matchers.kernel import Kernel
 from matchers.keys import LinkageKey, LocalEvaluator
+from matchers.padding import padded
 from matchers.postings import chain_lengths, seal_many
 from model.errors import EnrolmentError, KeyUnusable
 from model.fingerprint import Batch, Erasure, Fingerprint
@@ -27,6 +29,8 @@ from model.record import LinkageSchema, Record
 
 FORM = b"2"
 """Form of what is stored; another one changes every content tag, so that enrolling again stores everything anew."""
+LEAST_TOKENS = 16 * TOKEN_BYTES
+LEAST_REF = 64
 _NONCE_BYTES = 12
 
 
@@ -74,8 +78,11 @@ class Enroller:
         self.slips.update(prepared.slips)
         return self.finish(prepared, store), list(prepared.problems)
 
-    def prepare(self, records: Sequence[Record]) -> Prepared:
-        """Return everything of the records that does not depend on what is stored already."""
+    def prepare(self, records: Sequence[Record], handles: Mapping[str, bytes] = MappingProxyType({})) -> Prepared:
+        """Return everything of the records that does not depend on what is stored already.
+
+        `handles` has, by reference, the handles of records that are enrolled again: alerts name a record by its handle.
+        """
         good: list[Record] = []
         rows: list[Sequence[Cell]] = []
         problems: list[EnrolmentError] = []
@@ -94,7 +101,9 @@ class Enroller:
         for each in wanted:
             searchable[each.record] = True
         problems += [_nothing(good[number]) for number in np.flatnonzero(~searchable).tolist()]
-        keys = secrets.token_bytes(48 * len(good))
+        keys = b"".join(
+            handles.get(record.ref, secrets.token_bytes(16)) + secrets.token_bytes(32) for record in good
+        )
         chains = chained(self._evaluator, wanted, np.frombuffer(keys, np.uint8))
         plain, support = tokens(chains, drafts.marks(), len(good)), drafts.support(salts)
         fingerprints = tuple(
@@ -131,13 +140,17 @@ class Enroller:
         """Return the 16-byte tag under which the record of this reference is found."""
         return hmac.digest(self._ref_tag_key, ref.strip().encode("utf-8"), "sha256")[:16]
 
+    def ref_tags(self, ref: str) -> tuple[bytes, ...]:
+        """Return every tag under which the record of this reference may stand, the one for new records first."""
+        return (self.ref_tag(ref),)
+
     def content_tag(self, record: Record) -> bytes:
         """Return 16 bytes that stay equal as long as the row's canonical values, their kinds and roles do."""
         return self._tag_of(self._columns.content(record))
 
     def reference(self, sealed_ref: bytes) -> str:
         """Return the hospital's reference of a record."""
-        return _open(self._ref_seal, sealed_ref, b"ref").decode("utf-8")
+        return _open(self._ref_seal, sealed_ref, b"ref").rstrip(b"\0").decode("utf-8")
 
     def erasures(self, records: Sequence[tuple[bytes, bytes]], store: PostingStore) -> list[Erasure]:
         """Return how to erase the records (handle, sealed tokens), to be applied in this order."""
@@ -149,8 +162,8 @@ class Enroller:
 
     def filter_tags(self, sealed_tokens: bytes) -> NDArray[np.uint64]:
         """Return the record's 64-bit filter tags, so that the filter can be rebuilt from the database alone."""
-        plain = np.frombuffer(_open(self._token_seal, sealed_tokens, b"tokens"), np.uint8)
-        return plain.reshape(-1, TOKEN_BYTES)[:, Y_BYTES:].copy().view(">u8").astype(np.uint64)[:, 0]
+        plain = np.frombuffer(_open(self._token_seal, sealed_tokens, b"tokens"), np.uint8).reshape(-1, TOKEN_BYTES)
+        return plain[plain.any(axis=1), Y_BYTES:].copy().view(">u8").astype(np.uint64)[:, 0]
 
     def _ys(self, sealed: bytes) -> Iterator[bytes]:
         """Yield the y of each posting of a record."""
@@ -177,9 +190,9 @@ class Enroller:
             ref_tag=self.ref_tag(record.ref),
             content_tag=self._tag_of(written(record, row)),
             epoch=self.epoch,
-            sealed_ref=_seal(self._ref_seal, record.ref.strip().encode("utf-8"), b"ref"),
+            sealed_ref=_seal(self._ref_seal, padded(record.ref.strip().encode("utf-8"), LEAST_REF), b"ref"),
             sealed_details=seal_details(details, sequences, record_key, passage_key, handle),
-            sealed_tokens=_seal(self._token_seal, tokens, b"tokens"),
+            sealed_tokens=_seal(self._token_seal, padded(tokens, LEAST_TOKENS), b"tokens"),
             retain_until=record.retain_until,
         )
 

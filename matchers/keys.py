@@ -101,9 +101,13 @@ class LinkageKey:
         """Return 16 bytes that tell this key from another: kept beside the data, so a wrong key is noticed."""
         return hmac.digest(self._derive("check"), _CHECKED, hashlib.sha256)[:16]
 
+    def made(self, check_tag: bytes) -> bool:
+        """Tell whether `check_tag` was made by this key."""
+        return hmac.compare_digest(self.check_tag(), check_tag)
+
     def require(self, check_tag: bytes) -> None:
         """Raise `KeyUnusable` unless `check_tag` was made by this key."""
-        if not hmac.compare_digest(self.check_tag(), check_tag):
+        if not self.made(check_tag):
             raise KeyUnusable("this is not the linkage key that the records were enrolled with; restore that one")
 
     def __repr__(self) -> str:

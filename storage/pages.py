@@ -21,7 +21,7 @@ from storage.database import Database
 from storage.facts import FactStore
 from storage.items import ItemMemory
 from storage.moments import Clock, utc_now
-from storage.sealing import seal
+from storage.sealing import reseal, seal
 from storage.statements import batches, insert_new
 from storage.tables import pages, part_counts, spool
 
@@ -211,6 +211,26 @@ class PageStore(ItemMemory):
                 moved += len(found)
             return moved
 
+    def reseal(self, private_key: bytes, public_key: bytes) -> int:
+        """Seal to the public key every page of the spool that the private key opens; return how many.
+
+        Pages sealed to another key are left as they are. Each page is a transaction of its own.
+        """
+        moved = 0
+        with self._database.reading() as tx:
+            waiting = tx.scalars(select(spool.c.page_id).order_by(spool.c.page_id)).all()
+        for page_id in waiting:
+            with self._database.transaction() as tx:
+                sealed = tx.scalar(select(spool.c.sealed).where(spool.c.page_id == page_id).with_for_update())
+                try:
+                    anew = None if sealed is None else reseal(bytes(sealed), private_key, public_key)
+                except StorageError:
+                    anew = None
+                if anew is not None:
+                    tx.execute(update(spool).where(spool.c.page_id == page_id).values(sealed=anew))
+                    moved += 1
+        return moved
+
     def quarantined(self) -> list[QuarantinedPage]:
         """Return the quarantined pages, oldest first."""
         columns = (pages.c.page_id, pages.c.site, pages.c.reason, pages.c.fetched_at, pages.c.ended_at)
@@ -240,13 +260,13 @@ class PageStore(ItemMemory):
             return coverage_since(tx, since)
 
     def _recipient(self) -> bytes:
-        if self._public_key is None:
-            self._public_key = FactStore(self._database).public_key()
-        if self._public_key is None:
+        # Asked for with every page: a key that was rotated away meanwhile must get no more of them.
+        recipient = self._public_key or FactStore(self._database).public_key()
+        if recipient is None:
             raise StorageError(
                 "pages cannot be kept before a linkage key was used once: run `spillwatch enrol`, or any examination"
             )
-        return self._public_key
+        return recipient
 
     @staticmethod
     def _change(tx: Connection, leased: LeasedPage, **values: Any) -> None:

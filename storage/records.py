@@ -151,6 +151,12 @@ class RecordStore:
             entries = self._runs.count(tx)
         return RecordCounts(sum(by_epoch.values()), entries, by_epoch)
 
+    def of_epoch(self, epoch: int, limit: int | None = None) -> list[bytes]:
+        """Return the handles of records of one epoch, in order of their handles."""
+        with self._database.reading() as tx:
+            wanted = select(records.c.handle).where(records.c.epoch == epoch).order_by(records.c.handle)
+            return [bytes(handle) for handle in tx.scalars(wanted.limit(limit))]
+
     def expired(self, today: date) -> list[bytes]:
         """Return the handles of records whose last day of retention is before today."""
         with self._database.reading() as tx:

@@ -48,15 +48,35 @@ def seal(page: Page, public_key: bytes) -> bytes:
     raw = _serialise(page)
     if len(raw) > MAX_BYTES:
         raise StorageError(f"a page of {len(raw)} bytes is too large for the spool: lower network.max_bytes")
+    return _close(len(raw).to_bytes(8, "big") + zlib.compress(raw, 1), public_key)
+
+
+def unseal(sealed: bytes, private_key: bytes, *older: bytes) -> Page:
+    """Return the page, opened by the key or, while keys are rotated, by an older one.
+
+    Raises StorageError when it was sealed to none of them, or the bytes are damaged.
+    """
+    for key in older:
+        try:
+            return _deserialise(_inflate(_open(sealed, key)))
+        except StorageError:
+            continue
+    return _deserialise(_inflate(_open(sealed, private_key)))
+
+
+def reseal(sealed: bytes, private_key: bytes, public_key: bytes) -> bytes:
+    """Return the page that the private key opens sealed to another public key; its content is not looked at."""
+    return _close(_open(sealed, private_key), public_key)
+
+
+def _close(payload: bytes, public_key: bytes) -> bytes:
     ephemeral = X25519PrivateKey.generate()
     own = ephemeral.public_key().public_bytes_raw()
     key, nonce = _derive(ephemeral.exchange(X25519PublicKey.from_public_bytes(public_key)), own, public_key)
-    payload = len(raw).to_bytes(8, "big") + zlib.compress(raw, 1)
     return MAGIC + own + AESGCM(key).encrypt(nonce, payload, MAGIC)
 
 
-def unseal(sealed: bytes, private_key: bytes) -> Page:
-    """Return the page. Raises StorageError when the key is another one, or the bytes are damaged."""
+def _open(sealed: bytes, private_key: bytes) -> bytes:
     head = len(MAGIC) + 32
     if len(sealed) < head or not sealed.startswith(MAGIC):
         raise StorageError("a spooled page is not in a known form: it was damaged, or written by a newer version")
@@ -65,12 +85,11 @@ def unseal(sealed: bytes, private_key: bytes) -> Page:
     try:
         shared = secret.exchange(X25519PublicKey.from_public_bytes(own))
         key, nonce = _derive(shared, own, secret.public_key().public_bytes_raw())
-        payload = AESGCM(key).decrypt(nonce, sealed[head:], MAGIC)
+        return AESGCM(key).decrypt(nonce, sealed[head:], MAGIC)
     except (InvalidTag, ValueError):
         raise StorageError(
             "a spooled page does not open: it is damaged, or sealed to another linkage key than this one"
         ) from None
-    return _deserialise(_inflate(payload))
 
 
 def _derive(shared: bytes, ephemeral: bytes, recipient: bytes) -> tuple[bytes, bytes]:

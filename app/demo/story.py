@@ -24,7 +24,7 @@ from app.enrol import enrol
 from app.init import init
 from app.sources.delimited import DelimitedSource
 from app.stores import Stores
-from app.wiring import open_enroller, open_stores, read_key
+from app.wiring import open_enroller, open_stores, read_keys
 from model.alert import Alert
 from model.errors import ConfigError
 
@@ -84,7 +84,7 @@ def _configure(path: Path, site: DemoSite) -> None:
 
 def _enrol(patients: Path, config: Config, stores: Stores) -> None:
     console.say("1. Enrolling a CSV of invented patients as keyed fingerprints")
-    enroller = open_enroller(config, read_key(config, stores))
+    enroller = open_enroller(config, read_keys(config, stores))
     report = enrol(DelimitedSource(patients, config.enrolment).rows(), enroller, stores.records)
     console.say(f"   {report.added} records enrolled, {len(report.refused)} refused. None of their values is stored.\n")
 
@@ -120,7 +120,7 @@ def _shown(stores: Stores) -> Iterator[None]:
 
 def _found(config: Config, stores: Stores) -> dict[str, Alert]:
     """Return the alerts about records by the hospital's reference, as `spillwatch show` tells it."""
-    enroller = open_enroller(config, read_key(config, stores))
+    enroller = open_enroller(config, read_keys(config, stores))
     about = [alert for alert in stores.alerts.list() if alert.handle is not None]
     sealed = stores.records.sealed_refs([alert.handle for alert in about if alert.handle])
     return {enroller.reference(sealed[alert.handle]): alert for alert in about if alert.handle}

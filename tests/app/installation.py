@@ -109,6 +109,16 @@ class Installation:
         with self.config.open("w", encoding="utf-8") as file:
             yaml.dump(tree, file)
 
+    def change_top(self, **keys: str | None) -> None:
+        """Write keys at the top of config.yaml; None takes a key out."""
+        yaml = YAML()
+        tree = yaml.load(self.config.read_text("utf-8"))
+        tree.update(keys)
+        for name in [name for name, value in keys.items() if value is None]:
+            del tree[name]
+        with self.config.open("w", encoding="utf-8") as file:
+            yaml.dump(tree, file)
+
 
 def install(folder: Path) -> Installation:
     """Return a new installation in that folder, which must exist and be empty."""
