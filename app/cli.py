@@ -94,7 +94,7 @@ def enrol(
     from app.enrol import enrol as enrol_rows
     from app.sources.enrolment import open_enrolment
     from app.sources.recognition import Format
-    from app.wiring import note_folding, open_enroller, open_records, read_keys
+    from app.wiring import note_enrolment, open_enroller, open_records, read_keys
 
     settings, stores_of = _open(config)
     chosen = _word(Format, format_) if format_ else None
@@ -108,7 +108,7 @@ def enrol(
             enroller = open_enroller(dataclasses.replace(settings, enrolment=opened.schema), keys)
             with open_records(settings, enroller, stores) as records:
                 report = enrol_rows(opened.rows(), enroller, records, opened.following(advance))
-        note_folding(stores, report.added + report.changed + report.unchanged)
+        note_enrolment(stores, enroller, report.added + report.changed + report.unchanged)
         counts = stores.records.count()
     for refused in report.refused[:100]:
         console.complain(f"{opened.name}: {refused}")

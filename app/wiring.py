@@ -19,6 +19,7 @@ from app.secret import linkage_key, resolve
 from app.stores import Stores
 from decoders.sandbox import open_sandbox
 from matchers import foldtables
+from matchers.commonness import Commonness
 from matchers.engine import Engine
 from matchers.epochs import EpochEngine, EpochEnroller, Keyring
 from matchers.filter import BloomFilter
@@ -82,12 +83,29 @@ def folds_as_enrolled(stores: Stores) -> bool:
     return stores.facts.set_once("fold-tables", present) == present
 
 
-def note_folding(stores: Stores, enrolled: int) -> None:
-    """Remember how text is folded, after an enrolment of so many rows; an export of everything settles it anew."""
+def note_enrolment(stores: Stores, enroller: EpochEnroller, enrolled: int) -> None:
+    """Remember, after an enrolment of so many rows, how text is folded and which phrases are common in its notes.
+
+    An export of everything settles both anew; a smaller one leaves the phrases that more notes have taught.
+    """
+    known = common_phrases(stores, enroller.epoch)
+    counted = enroller.census.commonness()
+    if counted.notes and (known is None or counted.notes >= known.notes):
+        stores.facts.replace(_phrases(enroller.epoch), counted.to_bytes())
     if enrolled >= stores.records.count().records:
         stores.facts.replace("fold-tables", foldtables.digest().encode())
     else:
         folds_as_enrolled(stores)
+
+
+def common_phrases(stores: Stores, epoch: int) -> Commonness | None:
+    """Return which phrases are common in the notes enrolled in an epoch, None as long as none were counted."""
+    packed = stores.facts.get(_phrases(epoch))
+    return Commonness.from_bytes(packed) if packed is not None else None
+
+
+def _phrases(epoch: int) -> str:
+    return f"common-phrases-{epoch}"
 
 
 def open_enroller(config: Config, keys: Keyring) -> EpochEnroller:
@@ -116,6 +134,7 @@ def open_engines(config: Config, stores: Stores, members: TagFilter) -> dict[int
     """Return an engine for each epoch that has records, the older ones first: a record moves from old to new."""
     keys = read_keys(config, stores)
     older = [each for each in keys.older if stores.records.of_epoch(each.epoch, limit=1)]
+    records = stores.records.count().records
     return {
         each.epoch: Engine(
             LocalEvaluator(each.key, each.epoch),
@@ -123,6 +142,8 @@ def open_engines(config: Config, stores: Stores, members: TagFilter) -> dict[int
             members,
             stores.records,
             config.matching,
+            records,
+            common_phrases(stores, each.epoch),
         )
         for each in (*reversed(older), keys.current)
     }

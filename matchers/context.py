@@ -46,7 +46,8 @@ _TOPIC = re.compile(
 )
 _NARRATIVE = re.compile(
     r"岁|周岁|发热|咳|痛|晕|恶心|呕吐|腹泻|胸闷|气短|乏力|肿|心悸|头痛|出汗|失眠|血压|心率|体温|入院|患者|主诉|天前|月前|年前|加重"
-    r"|无明显诱因|mm|cm|mg|ml|次/分|阴性|阳性|未见|given|days? ago|weeks? ago|months? ago|year-old|denies|presents?|complain\w*"
+    r"|无明显诱因|mm|cm|mg|ml|次/分|阴性|阳性|未见|given|days? ago|weeks? ago|months? ago|year-old|denies"
+    r"|presents?|complain\w*"
     r"|history of"
     r"|fever|cough|nausea|vomit\w*|pain|dizz\w*|bp|pulse|temperature|mg|daily|prescribed"
 )

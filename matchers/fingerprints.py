@@ -101,9 +101,7 @@ class Enroller:
         for each in wanted:
             searchable[each.record] = True
         problems += [_nothing(good[number]) for number in np.flatnonzero(~searchable).tolist()]
-        keys = b"".join(
-            handles.get(record.ref, secrets.token_bytes(16)) + secrets.token_bytes(32) for record in good
-        )
+        keys = b"".join(handles.get(record.ref, secrets.token_bytes(16)) + secrets.token_bytes(32) for record in good)
         chains = chained(self._evaluator, wanted, np.frombuffer(keys, np.uint8))
         plain, support = tokens(chains, drafts.marks(), len(good)), drafts.support(salts)
         fingerprints = tuple(

@@ -20,7 +20,7 @@ from matchers.sha256 import hmac_each
 from model.errors import KeyUnusable
 
 KEY_BYTES = 32
-CANON_VERSION = 1
+CANON_VERSION = 2
 """Version of the canonical forms (canonical.py and kinds/): a change of theirs needs a new one and a new enrolment."""
 
 _MANY = 16

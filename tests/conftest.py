@@ -10,10 +10,15 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from tests.needs import require
 
 pytest_plugins = ["tests.servers.fixtures"]
+
+# The first call of a compiled loop compiles it, and no example can help that.
+settings.register_profile("compiled", deadline=None)
+settings.load_profile("compiled")
 
 POSTGRES = os.environ.get("SPILLWATCH_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 

@@ -19,7 +19,7 @@ _FEWEST_HIDDEN: Final = 2
 
 @compiled
 def hides(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> bool:
-    """Tell whether the sign hides a character: * # 〇, and x _ ? · . - where they stand together or beside such a sign."""
+    """Tell whether the sign hides a character: * # 〇, and x _ ? · . - where they stand together or beside such."""
     if classes[place] & MASK:
         return True
     unit = units[place]

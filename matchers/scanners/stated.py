@@ -10,8 +10,10 @@ from matchers.compiled import compiled
 from matchers.scanners.digits import GLUED, Digits
 from matchers.scanners.sink import MASKED, Sink, put
 
-_WORDS: Final = ("尾号", "尾数", "后四位", "末四位", "后4位", "末4位", "后几位", "ending", "ends in", "ends with", "last four", "last 4",
-                 "last digits", "final four", "final 4")  # fmt: skip
+_WORDS: Final = (
+    "尾号", "尾数", "后四位", "末四位", "后4位", "末4位", "后几位", "ending", "ends in", "ends with", "last four", "last 4",
+    "last digits", "final four", "final 4",
+)  # fmt: skip
 LONGEST: Final = 12
 """Units of the longest of these words."""
 _TABLE: Final = np.zeros((len(_WORDS), LONGEST), np.uint16)
@@ -30,7 +32,7 @@ def find_stated(
     units: NDArray[np.uint16], classes: NDArray[np.uint8], digits: Digits,
     phone_tail: Sink, id_tail: Sink, number_tail: Sink, id_area: Sink,
 ) -> None:  # fmt: skip
-    """Find groups of four or five digits behind a word that says what they are, and six with a sign that more follow."""
+    """Find four or five digits behind a word that says what they are, and six with a sign that more follow."""
     count = len(digits.at)
     for first in range(count):
         if digits.join[first] == GLUED:
