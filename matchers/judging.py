@@ -57,7 +57,8 @@ class Batch:
         kept = np.flatnonzero((folded.classes & passages.COMPACT) | (folded.classes == 0))
         self.compact = Folded(folded.units[kept], folded.origin[kept], folded.classes[kept])
         self.compact_index = kept
-        self.compact_piece = np.searchsorted(starts, kept, side="right") - 1
+        self.compact_starts = np.searchsorted(kept, starts)
+        self.compact_piece = np.repeat(np.arange(len(starts)), np.diff(np.append(self.compact_starts, len(kept))))
 
     def piece_at(self, unit: int) -> int:
         """Return the number of the piece that holds a unit."""

@@ -18,7 +18,7 @@ from matchers.kinds import age, department, licence_plate, person_name
 from matchers.scanners import addresses, dates, digits, emails, masks, names, numbers, stated
 from matchers.scanners.sink import EXACT, TYPO, Sink, empty, put
 
-MOST_PAIRS: Final = 3_000_000
+MOST_PAIRS: Final = 1 << 20
 """Conjunctions tried on one batch."""
 SLIP_REACH: Final = 80
 """Units within which a number that may be a slip is combined with a name, and anything with what is left of one."""
