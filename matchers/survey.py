@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from matchers import foldtables
 from matchers.canonical import Folded
 from matchers.compiled import compiled
-from matchers.conjunctions import ALONE, MARK, MARKED, PARTNERS, PUBLIC
+from matchers.conjunctions import ALONE, MARK, MARKED, NAMED, PARTNERS, PUBLIC
 from matchers.interface import TagFilter
 from matchers.kernel import Kernel
 from matchers.kinds import age, department, licence_plate, person_name
 from matchers.scanners import addresses, dates, digits, emails, masks, names, numbers, stated
-from matchers.scanners.sink import EXACT, TYPO, Sink, empty, put
+from matchers.scanners.sink import END, START, TYPO, Sink, empty, put_text
 
+ROOM: Final = 1 << 18
+"""Findings of one field in one batch: one for each unit of a large one, and sixteen for each of the smallest piece."""
 MOST_PAIRS: Final = 1 << 20
 """Conjunctions tried on one batch."""
 SLIP_REACH: Final = 80
@@ -42,6 +44,11 @@ class Shapes:
     fields: frozenset[str]
     """Of `MARKED`: those of which somebody has a value."""
 
+    @property
+    def named(self) -> bool:
+        """Tell whether anybody has a name: without, nothing is searched that only says something beside one."""
+        return not self.fields.isdisjoint(NAMED.values())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighted:
@@ -50,7 +57,7 @@ class Sighted:
     field: str
     start: NDArray[np.int32]
     end: NDArray[np.int32]
-    form: NDArray[np.uint8]
+    form: NDArray[np.int32]
     offset: NDArray[np.int32]
     length: NDArray[np.int32]
     values: NDArray[np.uint16]
@@ -108,7 +115,7 @@ class Surveyor:
         stand near nothing, and numbers that were cut.
         """
         units, classes = folded.units, folded.classes
-        sinks = self._emptied(len(folded))
+        sinks = self._emptied()
         soft = foldtables.soft_digits()
         readings = digits.plain(units, classes), digits.disguised(units, classes, soft)
         for reading in readings:
@@ -130,7 +137,7 @@ class Surveyor:
         near = np.zeros(len(folded) + 1, np.bool_)
         for name in RIGHT:
             sink = sinks[name]
-            _mark(sink.start[: sink.filled[0]], sink.end[: sink.filled[0]], self._reach, near)
+            _mark(sink.row(START), sink.row(END), self._reach, near)
         if PUBLIC in self._shapes.fields:
             near[:] = True
         for first, last in posts if posts is not None else ():
@@ -158,15 +165,12 @@ class Surveyor:
         """Tell whether somebody has a value of the field, one of `MARKED`."""
         return name in self._shapes.fields
 
-    def _emptied(self, size: int) -> dict[str, Sink]:
-        """Return a sink for each field, with room for a batch of so many units."""
-        room = 4 * size + 8192
+    def _emptied(self) -> dict[str, Sink]:
+        """Return an empty sink for each field."""
         for name in FIELDS:
-            sink = self._sinks.get(name)
-            if sink is None or len(sink.start) < room:
-                self._sinks[name] = empty(room)
-            else:
-                sink.filled[:] = (0, 0, -1)
+            if name not in self._sinks:
+                self._sinks[name] = empty(ROOM)
+            self._sinks[name].filled[:] = (0, 0, -1)
         return self._sinks
 
     def _numbers(self, folded: Folded, reading: digits.Digits, sinks: Mapping[str, Sink]) -> None:
@@ -255,17 +259,13 @@ _CUT: Final = ("phone_tail", "id_tail", "number_tail")
 
 def _sighted(name: str, sink: Sink) -> Sighted:
     """Return what a sink holds, without copying."""
-    count, filled = int(sink.filled[0]), int(sink.filled[1])
-    return Sighted(
-        name, sink.start[:count], sink.end[:count], sink.form[:count], sink.offset[:count], sink.length[:count],
-        sink.values[:filled],
-    )  # fmt: skip
+    return Sighted(name, *sink.spans[:, : sink.filled[0]], sink.values[: sink.filled[1]])
 
 
 def _put(sink: Sink, start: int, end: int, value: str) -> None:
     """Note a value found in text."""
     units = np.frombuffer(value.encode("utf-16-le", "surrogatepass"), np.uint16)
-    put(sink, start, end, EXACT, units, 0, len(units))
+    put_text(sink, start, end, units)
 
 
 def _one_per_unit(units: NDArray[np.uint16]) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matchers.canonical import DIGIT, HAN, LATIN, LETTER, MASK
-from matchers.compiled import compiled
+from matchers.compiled import compiled, inner
 from matchers.scanners.sink import MASKED, Sink, put, put_two
 
 _X: Final = 0x78
@@ -17,7 +17,7 @@ FEWEST_DOTS: Final = 3
 _FEWEST_HIDDEN: Final = 2
 
 
-@compiled
+@inner
 def hides(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> bool:
     """Tell whether the sign hides a character: * # 〇, and x _ ? · . - where they stand together or beside such a sign."""
     if classes[place] & MASK:
@@ -32,7 +32,7 @@ def hides(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> 
     return bool(twin or beside)
 
 
-@compiled
+@inner
 def _in_a_row(units: NDArray[np.uint16], place: int) -> int:
     """Return how often a unit stands in a row there, as far as that matters."""
     first, last = place, place + 1
@@ -99,7 +99,7 @@ def find_masks(
         place = max(last, place + 1)
 
 
-@compiled
+@inner
 def _first_digit(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> int:
     """Return where the digits before the hidden ones begin; `place` if there are none."""
     first = place
@@ -118,7 +118,7 @@ def _first_digit(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: i
     return first
 
 
-@compiled
+@inner
 def _note(
     work: NDArray[np.uint16], head: int, stop: int, hidden: int, start: int, end: int,
     phone_tail: Sink, phone_mask: Sink, phone_head: Sink, id_tail: Sink, id_mask: Sink, id_start: Sink, id_area: Sink,
