@@ -352,9 +352,11 @@ class Engine:
 
     def _shingles(self, batch: Batch) -> Iterator[Alive]:
         """Yield shingles that the filter lets through; their spans are in the compact stream."""
-        stream = batch.compact
         for kind in kinds().values():
             for grams in kind.GRAMS:
+                if not self._surveyor.looks_for(grams.field):
+                    continue
+                stream = batch.compact
                 tags, starts = passages.shingles(self._kernel, stream, grams)
                 for index, piece in self._survivors(tags, starts, batch.compact_starts):
                     at = int(starts[index])

@@ -14,6 +14,7 @@ _LONGEST: Final = 40
 """Units of a hidden number with the signs in it."""
 FEWEST_DOTS: Final = 3
 """Dots or dashes in a row that hide something."""
+_PLAIN: Final = DIGIT | HAN | LETTER
 _FEWEST_HIDDEN: Final = 2
 
 
@@ -54,6 +55,10 @@ def find_masks(
     work = np.empty(48, np.uint16)
     place = 0
     while place < size:
+        kind = classes[place]
+        if not kind & MASK and (kind & _PLAIN or units[place] == 0x20 or (kind & LATIN and units[place] != _X)):
+            place += 1  # most units: none of those that `hides` asks about
+            continue
         if not hides(units, classes, place):
             place += 1
             continue

@@ -26,19 +26,24 @@ _S, _X, _LINE = 0x73, 0x78, 0x5F
 _NOT_GIVEN: Final = np.array(sorted(map(ord, "女士小姐先生同学老师患者医生男")), np.uint16)
 
 
-_LONGEST_SYLLABLE: Final = 6
+def _tree() -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+    """Return the syllables of pinyin as a tree: for each node where each letter leads, and whether a syllable ends."""
+    following = np.zeros((len("".join(SYLLABLES)) + 1, 26), np.int16)
+    ends = np.zeros(len(following), np.bool_)
+    count = 1
+    for syllable in sorted(SYLLABLES):
+        node = 0
+        for letter in syllable:
+            if following[node, ord(letter) - 0x61] == 0:
+                following[node, ord(letter) - 0x61] = count
+                count += 1
+            node = int(following[node, ord(letter) - 0x61])
+        ends[node] = True
+    return following[:count].copy(), ends[:count].copy()
 
 
-def _packed(syllable: str) -> int:
-    """Return letters as a number in base 27."""
-    number = 0
-    for letter in syllable:
-        number = 27 * number + ord(letter) - 0x60
-    return number
-
-
-_SYLLABLES: Final = np.array(sorted(map(_packed, SYLLABLES)), np.int64)
-"""The syllables of pinyin as numbers."""
+_NEXT, _ENDS = _tree()
+NEVER, NOT_YET, YES = range(3)
 
 
 class Surnames(NamedTuple):
@@ -197,7 +202,9 @@ def _is_less(letters: NDArray[np.uint16], a: int, a_end: int, b: int, b_end: int
 
 
 @compiled
-def find_latin_names(classes: NDArray[np.uint8], words: Words, with_pinyin: bool, sinks: NameSinks) -> None:
+def find_latin_names(
+    classes: NDArray[np.uint8], words: Words, with_pinyin: bool, with_latin: bool, sinks: NameSinks
+) -> None:
     """Find pairs of words in either order, a word with an initial, and words that together may be pinyin."""
     work = np.empty(LONGEST, np.uint16)
     count = len(words.start)
@@ -207,6 +214,8 @@ def find_latin_names(classes: NDArray[np.uint8], words: Words, with_pinyin: bool
             continue
         if with_pinyin:
             _pinyin(classes, words, first, work, sinks.pinyin)
+        if not with_latin:
+            continue
         start = words.start[first]
         for second in range(first + 1, min(count, first + 1 + FARTHEST)):
             end = words.end[second]
@@ -274,23 +283,27 @@ def _initials(
 
 
 @inner
-def _is_pinyin(word: NDArray[np.uint16], filled: int) -> bool:
-    """Tell whether letters can be cut into two or more syllables."""
-    reached = np.zeros(LONGEST_WORD + 1, np.bool_)
-    reached[0] = True
+def _is_pinyin(word: NDArray[np.uint16], filled: int) -> int:
+    """Tell whether letters can be cut into two or more syllables, or could be if more followed."""
+    reached = 1
+    open_end = False
     for first in range(filled):
-        if not reached[first]:
+        if not (reached >> first) & 1:
             continue
-        number = 0
-        for last in range(first, min(filled, first + _LONGEST_SYLLABLE)):
-            letter = word[last]
-            if letter < 0x61 or letter > 0x7A:
-                return False
-            number = 27 * number + letter - 0x60
-            place = np.searchsorted(_SYLLABLES, number)
-            if place < len(_SYLLABLES) and _SYLLABLES[place] == number and last - first + 1 < filled:
-                reached[last + 1] = True
-    return bool(reached[filled])
+        node = 0
+        for last in range(first, filled):
+            letter = np.int64(word[last]) - 0x61
+            if letter < 0 or letter > 25:
+                return NEVER
+            node = np.int64(_NEXT[node, letter])
+            if node == 0:
+                break
+            if _ENDS[node] and last - first + 1 < filled:
+                reached |= 1 << (last + 1)
+        open_end = open_end or node != 0
+    if (reached >> filled) & 1:
+        return YES
+    return NOT_YET if open_end else NEVER
 
 
 @inner
@@ -305,7 +318,10 @@ def _pinyin(classes: NDArray[np.uint8], words: Words, first: int, work: NDArray[
         ):
             return
         filled = _copy(words, index, work, filled)
-        if filled < 4 or not _is_pinyin(work, filled):
+        answer = _is_pinyin(work, filled)
+        if answer == NEVER:
+            return
+        if filled < 4 or answer == NOT_YET:
             continue
         put(pinyin, start, words.end[index], EXACT, work, 0, filled)
         if index > first:  # the last word in front

@@ -146,12 +146,18 @@ def is_day(year: int, month: int, day: int) -> bool:
 
 
 @inner
-def _check(value: NDArray[np.uint16], first: int) -> int:
-    """Return the check character of 17 digits as a code unit."""
+def _weighted(value: NDArray[np.uint16], first: int) -> int:
+    """Return the weighted sum of 17 digits."""
     total = 0
     for index in range(17):
-        total += _WEIGHTS[index] * (value[first + index] - _ZERO)
-    rest = (12 - total % 11) % 11
+        total += _WEIGHTS[index] * (np.int64(value[first + index]) - _ZERO)
+    return total
+
+
+@inner
+def _check(value: NDArray[np.uint16], first: int) -> int:
+    """Return the check character of 17 digits as a code unit."""
+    rest = (12 - _weighted(value, first) % 11) % 11
     return _X if rest == 10 else _ZERO + rest
 
 
@@ -265,23 +271,27 @@ def _mended(digits: Digits, first: int, last: int, closed: bool, work: NDArray[n
     whole = size + (1 if closed else 0)
     begin = digits.at[first]
     end = _span_end(digits.at, last)
-    shown = _X if closed else digits.value[last - 1]
+    shown = np.int64(_X if closed else digits.value[last - 1])
+    wanted = (12 - (10 if shown == _X else shown - _ZERO)) % 11
     if whole == 18:
         for index in range(17):
             work[index] = digits.value[first + index]
-        if is_date(work, 6) and _check(work, 0) == shown:
+        total = _weighted(work, 0)
+        if total % 11 == wanted and is_date(work, 6):
             return
         for index in range(17):
-            kept = work[index]
+            kept = np.int64(work[index])
+            rest = total - _WEIGHTS[index] * (kept - _ZERO)
             for digit in range(_ZERO, _NINE + 1):
-                work[index] = digit
-                if digit != kept and _check(work, 0) == shown and is_date(work, 6):
-                    put(resident_id, begin, end, TYPO, work, 0, 17)
+                if digit != kept and (rest + _WEIGHTS[index] * (digit - _ZERO)) % 11 == wanted:
+                    work[index] = digit
+                    if is_date(work, 6):
+                        put(resident_id, begin, end, TYPO, work, 0, 17)
             work[index] = kept
             if index < 16 and work[index + 1] != kept:
                 work[index] = work[index + 1]
                 work[index + 1] = kept
-                if _check(work, 0) == shown and is_date(work, 6):
+                if _weighted(work, 0) % 11 == wanted and is_date(work, 6):
                     put(resident_id, begin, end, TYPO, work, 0, 17)
                 work[index + 1] = work[index]
                 work[index] = kept
@@ -292,15 +302,17 @@ def _mended(digits: Digits, first: int, last: int, closed: bool, work: NDArray[n
                 work[index] = digits.value[first + index]
             for index in range(hole, body):
                 work[index + 1] = digits.value[first + index]
+            work[hole] = _ZERO
+            rest = _weighted(work, 0)
             for digit in range(_ZERO, _NINE + 1):
                 work[hole] = digit
-                if _check(work, 0) == shown and is_date(work, 6):
+                if (rest + _WEIGHTS[hole] * (digit - _ZERO)) % 11 == wanted and is_date(work, 6):
                     put(resident_id, begin, end, TYPO, work, 0, 17)
     else:
         for extra in range(18):
             for index in range(17):
                 work[index] = digits.value[first + index + (1 if index >= extra else 0)]
-            if _check(work, 0) == shown and is_date(work, 6):
+            if _weighted(work, 0) % 11 == wanted and is_date(work, 6):
                 put(resident_id, begin, end, TYPO, work, 0, 17)
 
 
