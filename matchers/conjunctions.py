@@ -42,8 +42,17 @@ ALONE = frozenset(("resident_id", "phone", "email", "number", "plate", "keyword"
 PUBLIC = "public_name"
 """The name of a public figure: searched alone, and counted only where the words around it speak of illness."""
 
-MARKED: Final = frozenset(("pinyin", "plate", "keyword", "age_day", "department_day", "address_part", PUBLIC))
-"""Fields for which a page is searched only if somebody has a value of them."""
+NAMED: Final = {True: "name_han", False: "name_latin"}
+"""Marks of names by whether they are Chinese; without names nothing is searched that says something beside one only."""
+
+TEXTS: Final = ("note_han", "note_latin", "address_han", "address_latin")
+"""Fields of shingles, which are marks too."""
+
+MARKED: Final = frozenset((
+    "resident_id", "email", "pinyin", "plate", "keyword", "age_day", "department_day", "address_part", PUBLIC,
+    *NAMED.values(), *TEXTS,
+))  # fmt: skip
+"""Fields, and sorts of names, for which a page is searched only if somebody has a value of them."""
 
 MARK = "shape"
 """Fields that begin so are marks: no posting, only a filter tag, by which a page knows what can be there at all."""

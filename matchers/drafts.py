@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from matchers import excerpts
 from matchers.columns import Cell, Column
 from matchers.commonness import Census
-from matchers.conjunctions import ALIAS_PARTNERS, ALONE, MARK, MARKED, PARTNERS, PUBLIC, days, pairs
+from matchers.conjunctions import ALIAS_PARTNERS, ALONE, MARK, MARKED, NAMED, PARTNERS, PUBLIC, days, pairs
 from matchers.details import SUPPORT_BITS, Support, TokenSequence, support_mask
 from matchers.kernel import Kernel
 from matchers.kinds import birth_date
 from matchers.kinds.kind import Kind, Term
+from matchers.kinds.person_name import is_han
 
 ALIAS = "~"
 """Stands behind the field of a further spelling of a name while conjunctions are made: it has fewer partners."""
@@ -88,6 +89,8 @@ class Drafts:
             self._count += 1
         if name in MARKED:
             self._marks[number, name] = None
+        elif name in ("name", "initial"):
+            self._marks[number, NAMED[is_han(text)]] = None
         elif name == "phone":
             self._marks[number, f"phone:{len(text)}"] = None
         if alone and (name in ALONE or name == PUBLIC):
@@ -162,6 +165,7 @@ class Drafts:
                 values = [data[at : at + size] for at in range(0, len(data), size)]
                 same = np.full(len(values), kind.CODE), np.full(len(values), round(256 * grams.weight))
                 place = made.text
+                self._marks |= dict.fromkeys((number, grams.field) for number in np.unique(record[place]).tolist())
                 wanted.append(
                     Wanted(grams.field, values, record[place], made.tags, element[place], *same, made.offset, True)
                 )

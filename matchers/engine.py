@@ -18,7 +18,7 @@ from matchers.interface import Evaluator, MatchingSettings, PostingStore, TagFil
 from matchers.judging import Batch, Evidence, Judge, Piece, judge
 from matchers.kernel import Kernel
 from matchers.kinds import by_code, keyword, kinds
-from matchers.postings import walk
+from matchers.postings import Payload, walk
 from matchers.scanners.sink import EXACT, FORMS, MASKED
 from matchers.sightings import Hit, weigh
 from matchers.survey import LEFT, RIGHT, Sighted, Survey, Surveyor, shapes
@@ -29,11 +29,17 @@ from model.page import Passage
 LONGEST_CHAIN: Final = 64
 """Records that may share a value on a page; a value of more people says nothing of one."""
 MOST_LOOKUPS: Final = 20_000
-"""Values of one page that are looked up after the filter; ordinary pages need a handful."""
+"""Different values of one page in one pass that are looked up after the filter; ordinary pages need a handful."""
+MOST_SIGHTINGS: Final = 1_000
+"""Times that one enrolled value counts on one page in one pass."""
+MOST_HITS: Final = 100_000
+"""Terms of records on one page in one pass that are weighed."""
 BATCH: Final = 1 << 18
 """Characters that are examined in one pass."""
 PIECE: Final = 1 << 17
 """Characters after which a passage is cut, with `OVERLAP` characters in both pieces."""
+SMALL_PIECE: Final = 1 << 14
+"""The same where a piece holds more than there is room for: then it is taken in smaller ones."""
 OVERLAP: Final = 1 << 10
 
 
@@ -56,6 +62,8 @@ class Alive:
     start: int
     end: int
     form: str
+    piece: int
+    """Number of the piece that holds it."""
 
 
 Found = dict[int, dict[bytes, list[Evidence]]]
@@ -128,7 +136,7 @@ class Engine:
     def hits(self, passages: Sequence[Passage]) -> list[Hit]:
         """Return every enrolled term that stands on a page, before anything is weighed: for tests and diagnosis."""
         alone = Joining([None], BriefMemory())
-        return [hit for pieces in _batches([passages]) for hit in self._hits(pieces, alone)[1]]
+        return [hit for pieces in _batches([passages]) for _, found, _ in self._hits(pieces, alone) for hit in found]
 
     def _examination(self, found: Mapping[bytes, Sequence[Evidence]], capped: bool) -> Examination:
         matches = (judge(handle, evidence, self._settings, self._records) for handle, evidence in found.items())
@@ -137,14 +145,14 @@ class Engine:
 
     def _batch(self, pieces: Sequence[Piece], joining: Joining, found: Found, capped: set[int]) -> None:
         """Add what one batch shows of each record on each page."""
-        batch, hits, full = self._hits(pieces, joining)
-        capped |= full
-        if hits:
-            self._weigh(batch, hits, found)
-        for number, piece in enumerate(pieces):
-            thread = joining.threads[piece.page]
-            if thread is not None:
-                self._join(batch, number, thread, joining.memory, found)
+        for batch, hits, full in self._hits(pieces, joining):
+            capped |= full
+            if hits:
+                self._weigh(batch, hits, found)
+            for number, piece in enumerate(batch.pieces):
+                thread = joining.threads[piece.page]
+                if thread is not None:
+                    self._join(batch, number, thread, joining.memory, found)
 
     def _weigh(self, batch: Batch, hits: Sequence[Hit], found: Found) -> None:
         """Add the evidence of a batch."""
@@ -212,54 +220,105 @@ class Engine:
             at = own.get(id(one), own.get(id(other), 0))
             masked = MASKED in (one.form, other.form)
             form = FORMS[MASKED if masked else other.form]
-            alive.append(Alive(f"{one.field}+{other.field}", one.block + other.block, at, at + 1, form))
-        return self._look_up(alive, [number] * len(alive))
+            alive.append(Alive(f"{one.field}+{other.field}", one.block + other.block, at, at + 1, form, number))
+        return [hit for each, chain in self._look_up(alive) for hit in _hits(each, chain)]
 
-    def _hits(self, pieces: Sequence[Piece], joining: Joining) -> tuple[Batch, list[Hit], set[int]]:
-        """Return the batch, the terms of records that stand in it, and the pages that reached a cap."""
+    def _hits(
+        self, pieces: Sequence[Piece], joining: Joining
+    ) -> Iterator[tuple[Batch, list[Hit], set[int]]]:
+        """Yield the batch, the terms of records that stand in it, and the pages that reached a cap.
+
+        Where there is too little room for what the batch may hold, it is taken apart, so that a hostile page does not
+        harm others, and only what is too much for the smallest piece is left out.
+        """
         folded, starts = fold_many([piece.text for piece in pieces])
         survey = self._surveyor.survey(folded, joining.posts(pieces, starts, len(folded)))
+        smaller = _smaller(pieces) if survey.dropped >= 0 else []
+        if smaller:
+            for piece in smaller:
+                yield from self._hits([piece], joining)
+            return
         batch = Batch(pieces, folded, starts, survey)
-        capped = set() if survey.dropped < 0 else {piece.page for piece in pieces[batch.piece_at(survey.dropped) :]}
-        alive = [*self._values(survey), *self._phrases(batch), *self._shingles(batch)]
-        counts: dict[int, int] = defaultdict(int)
+        capped = {piece.page for piece in pieces} if survey.dropped >= 0 else set()
+        alive = self._wanted(batch, [*self._values(survey, starts), *self._phrases(batch), *self._shingles(batch)], capped)
+        yield batch, self._counted(batch, self._look_up(alive), capped), capped
+
+    def _wanted(self, batch: Batch, alive: Sequence[Alive], capped: set[int]) -> list[Alive]:
+        """Return what is looked up: no more different values of a page than it may have."""
+        values: dict[int, set[tuple[str, bytes]]] = defaultdict(set)
         kept = []
         for each in alive:
-            page = batch.page_of(batch.piece_of(each.field, each.start))
-            counts[page] += 1
-            if counts[page] <= MOST_LOOKUPS:
-                kept.append(each)
-        capped |= {page for page, count in counts.items() if count > MOST_LOOKUPS}
-        return batch, self._look_up(kept, [batch.piece_of(each.field, each.start) for each in kept]), capped
+            page = batch.page_of(each.piece)
+            some, value = values[page], (each.field, each.value)
+            if value not in some:
+                if len(some) >= MOST_LOOKUPS:
+                    capped.add(page)
+                    continue
+                some.add(value)
+            kept.append(each)
+        return kept
 
-    def _values(self, survey: Survey) -> Iterator[Alive]:
+    def _counted(
+        self, batch: Batch, found: Sequence[tuple[Alive, Sequence[Payload]]], capped: set[int]
+    ) -> list[Hit]:
+        """Return the hits of what is enrolled, no more of one value and of a page than count."""
+        times: dict[tuple[int, str, bytes], int] = defaultdict(int)
+        total: dict[int, int] = defaultdict(int)
+        hits: list[Hit] = []
+        for each, chain in found:
+            page = batch.page_of(each.piece)
+            value = page, each.field, each.value
+            times[value] += 1
+            total[page] += len(chain)
+            if times[value] > MOST_SIGHTINGS or total[page] > MOST_HITS:
+                capped.add(page)
+            else:
+                hits += _hits(each, chain)
+        return hits
+
+    def _values(self, survey: Survey, pieces: NDArray[np.int64]) -> Iterator[Alive]:
         """Yield values and conjunctions that the filter lets through."""
         seen = survey.seen
         used = {name for pair in survey.pairs for name in (pair.left, pair.right)} | survey.alone
         tags = {name: self._tags(seen[name]) for name in used}
         for name in survey.alone:
-            for index in self._filter.survivors(tags[name]).tolist():
-                each = seen[name]
+            each = seen[name]
+            for index, piece in self._survivors(tags[name], each.start, pieces):
                 yield Alive(
                     name, each.text(index).encode(), int(each.start[index]), int(each.end[index]),
-                    FORMS[int(each.form[index])],
+                    FORMS[int(each.form[index])], piece,
                 )  # fmt: skip
         if not survey.pairs:
             return
         left_tags = np.concatenate([tags[pair.left].take(pair.one) for pair in survey.pairs])
         right_tags = np.concatenate([tags[pair.right].take(pair.other) for pair in survey.pairs])
+        starts = np.concatenate([seen[pair.left].start.take(pair.one) for pair in survey.pairs])
         begins = np.cumsum([0, *(len(pair.one) for pair in survey.pairs)])
-        alive = self._filter.survivors(self._kernel.combine("pair", left_tags, right_tags))
         found = []
-        for index, number in zip(
-            alive.tolist(), (np.searchsorted(begins, alive, side="right") - 1).tolist(), strict=True
-        ):
+        for index, piece in self._survivors(self._kernel.combine("pair", left_tags, right_tags), starts, pieces):
+            number = int(np.searchsorted(begins, index, side="right")) - 1
             pair = survey.pairs[number]
             at = index - int(begins[number])
-            found.append((seen[pair.left], int(pair.one[at]), seen[pair.right], int(pair.other[at])))
-        halves = self._halves({(each.field, index): each for pair in found for each, index in (pair[:2], pair[2:])})
-        for left, one, right, other in found:
-            yield _together(left, one, right, other, halves[left.field, one] + halves[right.field, other])
+            found.append((seen[pair.left], int(pair.one[at]), seen[pair.right], int(pair.other[at]), piece))
+        halves = self._halves({(each.field, index): each for pair in found for each, index in (pair[:2], pair[2:4])})
+        for left, one, right, other, piece in found:
+            yield _together(left, one, right, other, halves[left.field, one] + halves[right.field, other], piece)
+
+    def _survivors(
+        self, tags: NDArray[np.uint64], starts: NDArray[np.integer], pieces: NDArray[np.int64]
+    ) -> list[tuple[int, int]]:
+        """Return the index and the piece of what the filter lets through, no more of one value than is ever counted.
+
+        `starts` says where each stands, `pieces` where each piece begins.
+        """
+        alive = self._filter.survivors(tags)
+        if not len(alive):
+            return []
+        owners = np.searchsorted(pieces, starts.take(alive), side="right") - 1
+        if len(alive) > MOST_SIGHTINGS:
+            kept = _first_ones(owners, tags.take(alive), MOST_SIGHTINGS + 1)
+            alive, owners = alive[kept], owners[kept]
+        return list(zip(alive.tolist(), owners.tolist(), strict=True))
 
     def _halves(self, wanted: Mapping[tuple[str, int], Sighted]) -> dict[tuple[str, int], bytes]:
         """Return the kernel's block of each value, by its field and index."""
@@ -285,30 +344,27 @@ class Engine:
         fits = starts + lengths <= len(stream)
         starts, lengths = starts[fits], lengths[fits]
         tags = self._kernel.tags("keyword", stream.units, starts, lengths)
-        for found in self._filter.survivors(tags).tolist():
+        for found, piece in self._survivors(tags, starts, batch.compact_starts):
             first, last = int(starts[found]), int(starts[found] + lengths[found])
             value = stream.units[first:last].tobytes().decode("utf-16-le", "surrogatepass")
-            yield Alive(
-                "keyword",
-                value.encode("utf-8", "surrogatepass"),
-                int(index[first]),
-                int(index[last - 1]) + 1,
-                FORMS[EXACT],
-            )
+            data = value.encode("utf-8", "surrogatepass")
+            yield Alive("keyword", data, int(index[first]), int(index[last - 1]) + 1, FORMS[EXACT], piece)
 
     def _shingles(self, batch: Batch) -> Iterator[Alive]:
         """Yield shingles that the filter lets through; their spans are in the compact stream."""
-        stream = batch.compact
         for kind in kinds().values():
             for grams in kind.GRAMS:
+                if not self._surveyor.looks_for(grams.field):
+                    continue
+                stream = batch.compact
                 tags, starts = passages.shingles(self._kernel, stream, grams)
-                for index in self._filter.survivors(tags).tolist():
+                for index, piece in self._survivors(tags, starts, batch.compact_starts):
                     at = int(starts[index])
                     value = stream.units[at : at + grams.size].tobytes()
-                    yield Alive(grams.field, value, at, at + grams.size, "excerpt")
+                    yield Alive(grams.field, value, at, at + grams.size, "excerpt", piece)
 
-    def _look_up(self, alive: Sequence[Alive], numbers: Sequence[int]) -> list[Hit]:
-        """Return the postings of everything that survived; `numbers` are the pieces that they stand in."""
+    def _look_up(self, alive: Sequence[Alive]) -> list[tuple[Alive, list[Payload]]]:
+        """Return what is enrolled, with the postings of it."""
         by_field: dict[str, list[bytes]] = defaultdict(list)
         for value, field in dict.fromkeys((each.value, each.field) for each in alive):
             by_field[field].append(value)
@@ -318,26 +374,30 @@ class Engine:
             ys.extend(self._evaluator.evaluate(field, values))
             known.extend((field, value) for value in values)
         chains = dict(zip(known, walk(self._store, ys, LONGEST_CHAIN), strict=True))
-        names = by_code()
-        return [
-            Hit(
-                each.field,
-                payload,
-                names[payload.kind],
-                number,
-                each.start,
-                each.end,
-                each.form,
-                len(chain),
-                "person_name" if "+" in each.field else "",
-            )
-            for each, number in zip(alive, numbers, strict=True)
-            for chain in (chains[each.field, each.value],)
-            for payload in chain
-        ]
+        found = ((each, chains[each.field, each.value]) for each in alive)
+        return [(each, chain) for each, chain in found if chain]
 
 
-def _together(left: Sighted, one: int, right: Sighted, other: int, value: bytes) -> Alive:
+def _hits(each: Alive, chain: Sequence[Payload]) -> Iterator[Hit]:
+    """Yield what a value that stands on a page says of each record that has it."""
+    names, name_kind = by_code(), "person_name" if "+" in each.field else ""
+    for payload in chain:
+        yield Hit(
+            each.field, payload, names[payload.kind], each.piece, each.start, each.end, each.form, len(chain), name_kind
+        )
+
+
+def _first_ones(owners: NDArray[np.intp], tags: NDArray[np.uint64], most: int) -> NDArray[np.intp]:
+    """Return the indices, ascending, without what comes after so many equal tags of one owner."""
+    order = np.lexsort((tags, owners))
+    new = np.ones(len(order), np.bool_)
+    new[1:] = (np.diff(owners[order]) != 0) | (tags[order][1:] != tags[order][:-1])
+    begins = np.flatnonzero(new)
+    rank = np.arange(len(order)) - np.repeat(begins, np.diff(np.append(begins, len(order))))
+    return np.sort(order[rank < most])
+
+
+def _together(left: Sighted, one: int, right: Sighted, other: int, value: bytes, piece: int) -> Alive:
     """Return a conjunction: its span covers both, and it is masked if one of them is."""
     masked = MASKED in (left.form[one], right.form[other])
     return Alive(
@@ -346,6 +406,7 @@ def _together(left: Sighted, one: int, right: Sighted, other: int, value: bytes)
         min(int(left.start[one]), int(right.start[other])),
         max(int(left.end[one]), int(right.end[other])),
         FORMS[MASKED] if masked else FORMS[int(right.form[other])],
+        piece,
     )
 
 
@@ -367,7 +428,21 @@ def _batches(pages: Sequence[Sequence[Passage]]) -> Iterator[list[Piece]]:
 
 def _pieces(page: int, index: int, passage: Passage) -> Iterator[Piece]:
     """Yield a passage, in overlapping pieces if it is long."""
-    cuts = [*range(0, max(1, len(passage.text) - OVERLAP), PIECE), len(passage.text)]
+    yield from _cut(Piece(page, index, 0, passage.text, passage.ocr), PIECE)
+
+
+def _cut(piece: Piece, size: int) -> Iterator[Piece]:
+    """Yield a piece in overlapping ones of so many characters."""
+    text = piece.text
+    cuts = [*range(0, max(1, len(text) - OVERLAP), size), len(text)]
     for first, last in pairwise(cuts):
-        text = passage.text if len(cuts) == 2 else passage.text[first : last + OVERLAP]
-        yield Piece(page, index, first, text, passage.ocr)
+        part = text if len(cuts) == 2 else text[first : last + OVERLAP]
+        yield Piece(piece.page, piece.passage, piece.offset + first, part, piece.ocr)
+
+
+def _smaller(pieces: Sequence[Piece]) -> list[Piece]:
+    """Return the pieces one by one, or a single one in smaller ones; none if that is not possible."""
+    if len(pieces) > 1:
+        return list(pieces)
+    smaller = list(_cut(pieces[0], SMALL_PIECE))
+    return smaller if len(smaller) > 1 else []

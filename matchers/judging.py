@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +55,28 @@ class Batch:
         self.folded = folded
         self.survey = survey
         self._starts = starts
-        kept = np.flatnonzero((folded.classes & passages.COMPACT) | (folded.classes == 0))
-        self.compact = Folded(folded.units[kept], folded.origin[kept], folded.classes[kept])
-        self.compact_index = kept
-        self.compact_piece = np.searchsorted(starts, kept, side="right") - 1
+
+    @cached_property
+    def compact_index(self) -> NDArray[np.int64]:
+        """Return for each unit of the compact stream its index in the folded text."""
+        return passages.kept(self.folded.classes)
+
+    @cached_property
+    def compact(self) -> Folded:
+        """Return the letters, digits and Han characters of all pieces."""
+        kept, folded = self.compact_index, self.folded
+        return Folded(folded.units.take(kept), folded.origin.take(kept), folded.classes.take(kept))
+
+    @cached_property
+    def compact_starts(self) -> NDArray[np.int64]:
+        """Return where each piece begins in the compact stream."""
+        return np.searchsorted(self.compact_index, self._starts)
+
+    @cached_property
+    def compact_piece(self) -> NDArray[np.int64]:
+        """Return for each unit of the compact stream the piece that it is of."""
+        sizes = np.diff(np.append(self.compact_starts, len(self.compact_index)))
+        return np.repeat(np.arange(len(sizes)), sizes)
 
     def piece_at(self, unit: int) -> int:
         """Return the number of the piece that holds a unit."""
@@ -230,7 +249,7 @@ class _Nearby:
     def _field(self, name: str) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint64]]:
         """Return starts, ends and tags of the values of one field."""
         if name not in self._known:
-            seen = self._batch.survey.seen["birth_date"]
+            seen = self._surveyor.dates(self._batch.survey)
             if name == "name":
                 starts = np.array([start for start, _ in self._spans], np.int32)
                 ends = np.array([end for _, end in self._spans], np.int32)

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 from matchers import foldtables
 from matchers.canonical import Folded
 from matchers.compiled import compiled
-from matchers.conjunctions import ALONE, MARK, MARKED, PARTNERS, PUBLIC
+from matchers.conjunctions import ALONE, MARK, MARKED, NAMED, PARTNERS, PUBLIC
 from matchers.interface import TagFilter
 from matchers.kernel import Kernel
 from matchers.kinds import age, department, licence_plate, person_name
 from matchers.scanners import addresses, dates, digits, emails, masks, names, numbers, stated
-from matchers.scanners.sink import EXACT, TYPO, Sink, empty, put
+from matchers.scanners.sink import END, START, TYPO, Sink, empty, put_text
 
-MOST_PAIRS: Final = 3_000_000
+ROOM: Final = 1 << 18
+"""Findings of one field in one batch: one for each unit of a large one, and sixteen for each of the smallest piece."""
+MOST_PAIRS: Final = 1 << 20
 """Conjunctions tried on one batch."""
 SLIP_REACH: Final = 80
 """Units within which a number that may be a slip is combined with a name, and anything with what is left of one."""
@@ -42,6 +44,11 @@ class Shapes:
     fields: frozenset[str]
     """Of `MARKED`: those of which somebody has a value."""
 
+    @property
+    def named(self) -> bool:
+        """Tell whether anybody has a name: without, nothing is searched that only says something beside one."""
+        return not self.fields.isdisjoint(NAMED.values())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighted:
@@ -50,7 +57,7 @@ class Sighted:
     field: str
     start: NDArray[np.int32]
     end: NDArray[np.int32]
-    form: NDArray[np.uint8]
+    form: NDArray[np.int32]
     offset: NDArray[np.int32]
     length: NDArray[np.int32]
     values: NDArray[np.uint16]
@@ -107,44 +114,77 @@ class Surveyor:
         `posts` has the first and the last unit of each post that may be a part of a thread: there names are seen that
         stand near nothing, and numbers that were cut.
         """
+        sinks = self._emptied()
+        reading = self._readings(folded, sinks)
+        if "email" in self._shapes.fields:
+            emails.find_emails(folded.units, folded.classes, sinks["email"])
+        self._by_text(folded, sinks)
+        pairs, full = self._beside(folded, reading, posts, sinks) if self._shapes.named else ([], False)
+        seen = {name: _sighted(name, sinks[name]) for name in FIELDS}
+        if PUBLIC in self._shapes.fields:
+            seen[PUBLIC] = replace(seen["name"], field=PUBLIC)
+        dropped = [int(sink.filled[2]) for sink in sinks.values() if sink.filled[2] >= 0] + ([0] if full else [])
+        alone = ALONE | {PUBLIC} if PUBLIC in self._shapes.fields else ALONE
+        return Survey(folded, seen, pairs, alone, min(dropped, default=-1))
+
+    def dates(self, survey: Survey) -> Sighted:
+        """Return the dates of a batch; where nobody has a name they were not looked for until now."""
+        if self._shapes.named:
+            return survey.seen["birth_date"]
+        folded, sinks = survey.folded, {name: empty(ROOM) for name in FIELDS}
+        for reading in self._read(folded):
+            numbers.find_resident_ids(folded.units, folded.classes, reading, *(sinks[name] for name in _RESIDENT))
+            dates.find_compact_dates(reading, sinks["birth_date"])
+        parts = dates.read_parts(folded.units, folded.classes)
+        dates.find_dates(folded.units, folded.classes, parts, sinks["birth_date"])
+        return _sighted("birth_date", sinks["birth_date"])
+
+    def _read(self, folded: Folded) -> tuple[digits.Digits, digits.Digits]:
+        """Return both readings of the digits of a batch."""
         units, classes = folded.units, folded.classes
-        sinks = self._emptied(len(folded))
-        soft = foldtables.soft_digits()
-        readings = digits.plain(units, classes), digits.disguised(units, classes, soft)
+        return digits.plain(units, classes), digits.disguised(units, classes, foldtables.soft_digits())
+
+    def _readings(self, folded: Folded, sinks: Mapping[str, Sink]) -> digits.Digits | None:
+        """Find what is written in digits, if anybody has such a thing; return their plain reading."""
+        shapes = self._shapes
+        if not (shapes.named or "resident_id" in shapes.fields or shapes.phone.any() or shapes.number.any()):
+            return None
+        readings = self._read(folded)
         for reading in readings:
             self._numbers(folded, reading, sinks)
+        if shapes.number.any():
+            numbers.find_tokens(folded.units, folded.classes, shapes.number, sinks["number"], sinks["number_tail"])
+        return readings[0]
+
+    def _beside(
+        self, folded: Folded, reading: digits.Digits | None, posts: NDArray[np.int64] | None, sinks: Mapping[str, Sink]
+    ) -> tuple[list[Pairs], bool]:
+        """Find what only says something beside a name, and names beside it; return which stand near each other."""
+        units, classes = folded.units, folded.classes
+        assert reading is not None
         if posts is not None:
             cut = (sinks[name] for name in _CUT)
-            numbers.find_cut_numbers(readings[0], posts[:, 0].copy(), posts[:, 1].copy(), *cut)
+            numbers.find_cut_numbers(reading, posts[:, 0].copy(), posts[:, 1].copy(), *cut)
         parts = dates.read_parts(units, classes)
         dates.find_dates(units, classes, parts, sinks["birth_date"])
-        emails.find_emails(units, classes, sinks["email"])
-        numbers.find_tokens(units, classes, self._shapes.number, sinks["number"], sinks["number_tail"])
         stated.find_stated(
-            units, classes, readings[0], *(sinks[name] for name in ("phone_tail", "id_tail", "number_tail", "id_area"))
+            units, classes, reading, *(sinks[name] for name in ("phone_tail", "id_tail", "number_tail", "id_area"))
         )
         masks.find_masks(units, classes, *(sinks[name] for name in _MASKED))
         if "address_part" in self._shapes.fields:
-            addresses.find_address_parts(units, classes, readings[0], sinks["address_part"])
-        self._by_text(folded, sinks)
+            addresses.find_address_parts(units, classes, reading, sinks["address_part"])
+        self._by_date(folded, sinks)
         near = np.zeros(len(folded) + 1, np.bool_)
         for name in RIGHT:
             sink = sinks[name]
-            _mark(sink.start[: sink.filled[0]], sink.end[: sink.filled[0]], self._reach, near)
+            _mark(sink.row(START), sink.row(END), self._reach, near)
         if PUBLIC in self._shapes.fields:
             near[:] = True
         for first, last in posts if posts is not None else ():
             near[first : min(last, first + POST_REACH)] = True
             near[max(first, last - POST_REACH) : last] = True
         self._names(folded, near[:-1], sinks)
-        seen = {name: _sighted(name, sinks[name]) for name in FIELDS}
-        if PUBLIC in self._shapes.fields:
-            seen[PUBLIC] = replace(seen["name"], field=PUBLIC)
-        pairs, full = self._pairs(folded, seen)
-        dropped = [int(sink.filled[2]) for sink in sinks.values() if sink.filled[2] >= 0] + ([0] if full else [])
-        return Survey(
-            folded, seen, pairs, ALONE | {PUBLIC} if PUBLIC in self._shapes.fields else ALONE, min(dropped, default=-1)
-        )
+        return self._pairs(folded, {name: _sighted(name, sinks[name]) for name in FIELDS})
 
     def names(self, folded: Folded, starts: NDArray[np.int32], ends: NDArray[np.int32], reach: int) -> Sighted:
         """Return the whole names within reach of the spans."""
@@ -158,15 +198,12 @@ class Surveyor:
         """Tell whether somebody has a value of the field, one of `MARKED`."""
         return name in self._shapes.fields
 
-    def _emptied(self, size: int) -> dict[str, Sink]:
-        """Return a sink for each field, with room for a batch of so many units."""
-        room = 4 * size + 8192
+    def _emptied(self) -> dict[str, Sink]:
+        """Return an empty sink for each field."""
         for name in FIELDS:
-            sink = self._sinks.get(name)
-            if sink is None or len(sink.start) < room:
-                self._sinks[name] = empty(room)
-            else:
-                sink.filled[:] = (0, 0, -1)
+            if name not in self._sinks:
+                self._sinks[name] = empty(ROOM)
+            self._sinks[name].filled[:] = (0, 0, -1)
         return self._sinks
 
     def _numbers(self, folded: Folded, reading: digits.Digits, sinks: Mapping[str, Sink]) -> None:
@@ -174,27 +211,26 @@ class Surveyor:
         if not len(reading.at):
             return
         units, classes, shapes = folded.units, folded.classes, self._shapes
-        numbers.find_numbers(units, classes, reading, shapes.number, sinks["number"], sinks["number_tail"])
-        numbers.find_resident_ids(
-            units, classes, reading,
-            *(sinks[name] for name in ("resident_id", "id_tail", "id_mask", "birth_date")),
-        )  # fmt: skip
-        numbers.find_phones(
-            units, classes, reading, shapes.phone,
-            *(sinks[name] for name in ("phone", "phone_head", "phone_tail", "phone_mask")),
-        )  # fmt: skip
-        dates.find_compact_dates(reading, sinks["birth_date"])
+        if shapes.number.any():
+            numbers.find_numbers(units, classes, reading, shapes.number, sinks["number"], sinks["number_tail"])
+        if shapes.named or "resident_id" in shapes.fields:
+            numbers.find_resident_ids(units, classes, reading, *(sinks[name] for name in _RESIDENT))
+        if shapes.phone.any():
+            numbers.find_phones(units, classes, reading, shapes.phone, *(sinks[name] for name in _PHONE))
+        if shapes.named:
+            dates.find_compact_dates(reading, sinks["birth_date"])
 
     def _by_text(self, folded: Folded, sinks: Mapping[str, Sink]) -> None:
-        """Find what few hospitals enrol: plates, and days of visit with an age or a department."""
-        wanted = self._shapes.fields & {"plate", "age_day", "department_day"}
-        if not wanted:
-            return
-        text = _one_per_unit(folded.units)
-        if "plate" in wanted:
-            for each in licence_plate.find(text):
+        """Find plates, which few hospitals enrol."""
+        if "plate" in self._shapes.fields:
+            for each in licence_plate.find(_one_per_unit(folded.units)):
                 _put(sinks["plate"], each.start, each.end, each.value)
-        if wanted != {"plate"}:
+
+    def _by_date(self, folded: Folded, sinks: Mapping[str, Sink]) -> None:
+        """Find days of visit with an age or a department, which few hospitals enrol."""
+        wanted = self._shapes.fields & {"age_day", "department_day"}
+        if wanted:
+            text = _one_per_unit(folded.units)
             days = [
                 (int(seen.start[index]), int(seen.end[index]), seen.text(index))
                 for seen in (_sighted("birth_date", sinks["birth_date"]),)
@@ -211,11 +247,16 @@ class Surveyor:
         """Find names where something is near."""
         units, classes = folded.units, folded.classes
         kinds = names.NameSinks(*(sinks[name] for name in names.NameSinks._fields))
-        names.find_han_names(units, classes, near, surnames(), kinds.name)
-        names.find_masked_han(units, classes, near, surnames(), kinds)
+        if NAMED[True] in self._shapes.fields:
+            names.find_han_names(units, classes, near, surnames(), kinds.name)
+            names.find_masked_han(units, classes, near, surnames(), kinds)
+        pinyin, latin = (name in self._shapes.fields for name in ("pinyin", NAMED[False]))
+        if not (pinyin or latin):
+            return
         words = names.read_words(units, classes, near)
-        names.find_latin_names(classes, words, "pinyin" in self._shapes.fields, kinds)
-        names.find_masked_latin(units, classes, words, kinds)
+        names.find_latin_names(classes, words, pinyin, latin, kinds)
+        if latin:
+            names.find_masked_latin(units, classes, words, kinds)
 
     def _pairs(self, folded: Folded, seen: Mapping[str, Sighted]) -> tuple[list[Pairs], bool]:
         """Return who stands near whom in one text, and whether there were too many."""
@@ -250,22 +291,20 @@ class Surveyor:
 _MASKED: Final = ("phone_tail", "phone_mask", "phone_head", "id_tail", "id_mask", "id_start", "id_area", "number_tail")
 
 
+_RESIDENT: Final = ("resident_id", "id_tail", "id_mask", "birth_date")
+_PHONE: Final = ("phone", "phone_head", "phone_tail", "phone_mask")
 _CUT: Final = ("phone_tail", "id_tail", "number_tail")
 
 
 def _sighted(name: str, sink: Sink) -> Sighted:
     """Return what a sink holds, without copying."""
-    count, filled = int(sink.filled[0]), int(sink.filled[1])
-    return Sighted(
-        name, sink.start[:count], sink.end[:count], sink.form[:count], sink.offset[:count], sink.length[:count],
-        sink.values[:filled],
-    )  # fmt: skip
+    return Sighted(name, *sink.spans[:, : sink.filled[0]], sink.values[: sink.filled[1]])
 
 
 def _put(sink: Sink, start: int, end: int, value: str) -> None:
     """Note a value found in text."""
     units = np.frombuffer(value.encode("utf-16-le", "surrogatepass"), np.uint16)
-    put(sink, start, end, EXACT, units, 0, len(units))
+    put_text(sink, start, end, units)
 
 
 def _one_per_unit(units: NDArray[np.uint16]) -> str:

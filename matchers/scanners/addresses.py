@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matchers.canonical import HAN, LATIN, LETTER
-from matchers.compiled import compiled
+from matchers.compiled import compiled, inner
 from matchers.scanners.digits import GLUED, Digits
 from matchers.scanners.sink import EXACT, LONGEST, Sink, put
 
@@ -53,7 +53,7 @@ def find_address_parts(
             put(address_part, digits.at[first], digits.at[stop - 1] + 1, EXACT, digits.value, first, stop)
 
 
-@compiled
+@inner
 def _street(
     units: NDArray[np.uint16], classes: NDArray[np.uint8], digits: Digits, first: int, stop: int,
     work: NDArray[np.uint16], address_part: Sink,
@@ -79,7 +79,7 @@ def _street(
     _beginnings(units, classes, suffix, end, MOST_STREET, work, size, address_part)
 
 
-@compiled
+@inner
 def _house(
     units: NDArray[np.uint16], classes: NDArray[np.uint8], digits: Digits, first: int, stop: int,
     work: NDArray[np.uint16], address_part: Sink,
@@ -104,7 +104,7 @@ def _house(
         _write(units, start, last, work, stop - first + 1, start, end, address_part)
 
 
-@compiled
+@inner
 def _write(
     units: NDArray[np.uint16], start: int, last: int, work: NDArray[np.uint16], filled: int, begin: int, end: int,
     address_part: Sink,
@@ -114,7 +114,7 @@ def _write(
     put(address_part, begin, end, EXACT, work, 0, filled + last - start)
 
 
-@compiled
+@inner
 def _beginnings(
     units: NDArray[np.uint16], classes: NDArray[np.uint8], suffix: int, end: int, most: int,
     work: NDArray[np.uint16], number: int, address_part: Sink,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matchers.canonical import DIGIT, HAN, LATIN, LETTER, SEPARATOR
-from matchers.compiled import compiled
+from matchers.compiled import compiled, inner
 from matchers.scanners.digits import GLUED, RUN, Digits
 from matchers.scanners.numbers import is_date, is_day
 from matchers.scanners.sink import EXACT, Sink, put
@@ -59,7 +59,7 @@ def read_parts(units: NDArray[np.uint16], classes: NDArray[np.uint8]) -> Parts:
     )  # fmt: skip
 
 
-@compiled
+@inner
 def _month_named(units: NDArray[np.uint16], first: int, last: int) -> int:
     """Return the month that a word names, 0 if none: its first three letters, or all of them."""
     if not (3 <= last - first <= 9):
@@ -74,7 +74,7 @@ def _month_named(units: NDArray[np.uint16], first: int, last: int) -> int:
     return 0
 
 
-@compiled
+@inner
 def _han_number(units: NDArray[np.uint16], first: int, last: int) -> int:
     """Return the number that Han numerals say, digit by digit or with tens; -1 if they say none."""
     if last - first > 4:
@@ -150,7 +150,7 @@ def _read(units: NDArray[np.uint16], classes: NDArray[np.uint8], parts: Parts) -
     return count
 
 
-@compiled
+@inner
 def _mark(units: NDArray[np.uint16], classes: NDArray[np.uint8], parts: Parts, left: int) -> int:
     """Return what stands between a part and the next: a sign, ' ' for blanks, 年 月 日, 'l' for letters; 0 if too much.
 
@@ -178,7 +178,7 @@ def _mark(units: NDArray[np.uint16], classes: NDArray[np.uint8], parts: Parts, l
     return mark
 
 
-@compiled
+@inner
 def _day(
     year: int, year_size: int, month: int, day: int, start: int, end: int, work: NDArray[np.uint16], sink: Sink
 ) -> None:
@@ -192,7 +192,7 @@ def _day(
                 _write(century + year, month, day, start, end, work, sink)
 
 
-@compiled
+@inner
 def _write(year: int, month: int, day: int, start: int, end: int, work: NDArray[np.uint16], sink: Sink) -> None:
     whole = 10000 * year + 100 * month + day
     for index in range(8):

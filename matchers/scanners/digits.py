@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matchers.canonical import DIGIT, HAN, LATIN, LETTER, MASK
-from matchers.compiled import compiled
+from matchers.compiled import compiled, inner
 
 GLUED: Final = 0
 """The digit follows another without anything between."""
@@ -78,7 +78,7 @@ def _join(classes: NDArray[np.uint8], at: NDArray[np.int32], join: NDArray[np.ui
         previous = here
 
 
-@compiled
+@inner
 def _tag_end(units: NDArray[np.uint16], classes: NDArray[np.uint8], start: int) -> int:
     """Return the unit after the tag that begins at `start`, or `start` if none does."""
     stop = min(len(units), start + LONGEST_TAG)
@@ -92,7 +92,7 @@ def _tag_end(units: NDArray[np.uint16], classes: NDArray[np.uint8], start: int) 
     return start
 
 
-@compiled
+@inner
 def _is_soft_letter(
     units: NDArray[np.uint16], classes: NDArray[np.uint8], soft: NDArray[np.uint8], place: int, last: int
 ) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matchers.canonical import DIGIT, HAN, LATIN, LETTER, LINEBREAK
-from matchers.compiled import compiled
+from matchers.compiled import compiled, inner
 from matchers.scanners.sink import EXACT, LONGEST, Sink, put
 
 _AT, _DOT, _SPACE = 0x40, 0x2E, 0x20
@@ -15,17 +15,17 @@ _POINT: Final = 0x70B9
 _LABELS: Final = np.array([ord(letter) for letter in "email"], np.uint16)
 
 
-@compiled
+@inner
 def _is_local(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> bool:
     return classes[place] & (LATIN | DIGIT) != 0 or units[place] in (0x5F, 0x2B, 0x25, 0x2D)
 
 
-@compiled
+@inner
 def _is_bracket(unit: int) -> bool:
     return unit in (0x28, 0x29, 0x5B, 0x5D, 0x7B, 0x7D, 0x3C, 0x3E, 0x23)
 
 
-@compiled
+@inner
 def _at_before(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> tuple[int, int, bool]:
     """Return begin and end of the sign "at" whose t or @ stands at `place`, and whether it stands for itself."""
     size = len(units)
@@ -57,7 +57,7 @@ def _at_before(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int
     return first, last, bracketed
 
 
-@compiled
+@inner
 def _dot_after(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> int:
     """Return the unit after the sign "dot" that begins at `place`, or `place` if none does."""
     size = len(units)
@@ -86,7 +86,7 @@ def _dot_after(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int
     return here
 
 
-@compiled
+@inner
 def _dot_before(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> int:
     """Return where the sign "dot" that ends before `place` begins, or `place` if none does."""
     here = place
@@ -150,7 +150,7 @@ def find_emails(units: NDArray[np.uint16], classes: NDArray[np.uint8], email: Si
         _joined_over_break(units, classes, reverse, count, work, filled, start, end, email)
 
 
-@compiled
+@inner
 def _domain(
     units: NDArray[np.uint16], classes: NDArray[np.uint8], first: int, work: NDArray[np.uint16]
 ) -> tuple[int, int, int, bool]:
@@ -181,7 +181,7 @@ def _domain(
     return end, filled, dots, spelt
 
 
-@compiled
+@inner
 def _note(
     reverse: NDArray[np.uint16], count: int, work: NDArray[np.uint16], filled: int, start: int, end: int, email: Sink
 ) -> None:
@@ -205,7 +205,7 @@ def _note(
                 break
 
 
-@compiled
+@inner
 def _joined_over_break(
     units: NDArray[np.uint16], classes: NDArray[np.uint8], reverse: NDArray[np.uint16], count: int,
     work: NDArray[np.uint16], filled: int, start: int, end: int, email: Sink,

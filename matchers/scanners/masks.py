@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matchers.canonical import DIGIT, HAN, LATIN, LETTER, MASK
-from matchers.compiled import compiled
+from matchers.compiled import compiled, inner
 from matchers.scanners.sink import MASKED, Sink, put, put_two
 
 _X: Final = 0x78
@@ -14,10 +14,11 @@ _LONGEST: Final = 40
 """Units of a hidden number with the signs in it."""
 FEWEST_DOTS: Final = 3
 """Dots or dashes in a row that hide something."""
+_PLAIN: Final = DIGIT | HAN | LETTER
 _FEWEST_HIDDEN: Final = 2
 
 
-@compiled
+@inner
 def hides(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> bool:
     """Tell whether the sign hides a character: * # 〇, and x _ ? · . - where they stand together or beside such."""
     if classes[place] & MASK:
@@ -32,7 +33,7 @@ def hides(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> 
     return bool(twin or beside)
 
 
-@compiled
+@inner
 def _in_a_row(units: NDArray[np.uint16], place: int) -> int:
     """Return how often a unit stands in a row there, as far as that matters."""
     first, last = place, place + 1
@@ -54,6 +55,10 @@ def find_masks(
     work = np.empty(48, np.uint16)
     place = 0
     while place < size:
+        kind = classes[place]
+        if not kind & MASK and (kind & _PLAIN or units[place] == 0x20 or (kind & LATIN and units[place] != _X)):
+            place += 1  # most units: none of those that `hides` asks about
+            continue
         if not hides(units, classes, place):
             place += 1
             continue
@@ -99,7 +104,7 @@ def find_masks(
         place = max(last, place + 1)
 
 
-@compiled
+@inner
 def _first_digit(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> int:
     """Return where the digits before the hidden ones begin; `place` if there are none."""
     first = place
@@ -118,7 +123,7 @@ def _first_digit(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: i
     return first
 
 
-@compiled
+@inner
 def _note(
     work: NDArray[np.uint16], head: int, stop: int, hidden: int, start: int, end: int,
     phone_tail: Sink, phone_mask: Sink, phone_head: Sink, id_tail: Sink, id_mask: Sink, id_start: Sink, id_area: Sink,

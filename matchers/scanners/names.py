@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matchers.canonical import DIGIT, HAN, LATIN, LETTER, LINEBREAK, MASK
-from matchers.compiled import compiled
+from matchers.compiled import compiled, inner
 from matchers.scanners.sink import EXACT, LONGEST, MASKED, Sink, put
 from matchers.spellings import SYLLABLES
 
@@ -26,19 +26,24 @@ _S, _X, _LINE = 0x73, 0x78, 0x5F
 _NOT_GIVEN: Final = np.array(sorted(map(ord, "女士小姐先生同学老师患者医生男")), np.uint16)
 
 
-_LONGEST_SYLLABLE: Final = 6
+def _tree() -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+    """Return the syllables of pinyin as a tree: for each node where each letter leads, and whether a syllable ends."""
+    following = np.zeros((len("".join(SYLLABLES)) + 1, 26), np.int16)
+    ends = np.zeros(len(following), np.bool_)
+    count = 1
+    for syllable in sorted(SYLLABLES):
+        node = 0
+        for letter in syllable:
+            if following[node, ord(letter) - 0x61] == 0:
+                following[node, ord(letter) - 0x61] = count
+                count += 1
+            node = int(following[node, ord(letter) - 0x61])
+        ends[node] = True
+    return following[:count].copy(), ends[:count].copy()
 
 
-def _packed(syllable: str) -> int:
-    """Return letters as a number in base 27."""
-    number = 0
-    for letter in syllable:
-        number = 27 * number + ord(letter) - 0x60
-    return number
-
-
-_SYLLABLES: Final = np.array(sorted(map(_packed, SYLLABLES)), np.int64)
-"""The syllables of pinyin as numbers."""
+_NEXT, _ENDS = _tree()
+NEVER, NOT_YET, YES = range(3)
 
 
 class Surnames(NamedTuple):
@@ -63,7 +68,7 @@ class NameSinks(NamedTuple):
     given: Sink
 
 
-@compiled
+@inner
 def _is_compound(surnames: Surnames, one: int, two: int) -> bool:
     if not surnames.first[one]:
         return False
@@ -72,7 +77,7 @@ def _is_compound(surnames: Surnames, one: int, two: int) -> bool:
     return bool(place < len(surnames.compound) and surnames.compound[place] == wanted)
 
 
-@compiled
+@inner
 def _next_han(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int, widest: int) -> int:
     """Return where the next Han character stands behind blanks or a middle dot, or -1."""
     here = place
@@ -166,7 +171,7 @@ def _read_words(units: NDArray[np.uint16], classes: NDArray[np.uint8], near: NDA
     return count
 
 
-@compiled
+@inner
 def _binds(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> bool:
     """Tell whether a dash or an apostrophe stands within a word; the one of "Ashby's" does not."""
     after = place + 1
@@ -176,7 +181,7 @@ def _binds(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) ->
     return not (units[place] == _QUOTE and units[after] == _S and ends)
 
 
-@compiled
+@inner
 def _joins(classes: NDArray[np.uint8], first: int, last: int) -> bool:
     """Tell whether two words may belong to one name: blanks and signs between them, and not many."""
     if last - first > 12:
@@ -187,7 +192,7 @@ def _joins(classes: NDArray[np.uint8], first: int, last: int) -> bool:
     return True
 
 
-@compiled
+@inner
 def _is_less(letters: NDArray[np.uint16], a: int, a_end: int, b: int, b_end: int) -> bool:
     """Tell whether one word sorts before another."""
     for index in range(min(a_end - a, b_end - b)):
@@ -197,7 +202,9 @@ def _is_less(letters: NDArray[np.uint16], a: int, a_end: int, b: int, b_end: int
 
 
 @compiled
-def find_latin_names(classes: NDArray[np.uint8], words: Words, with_pinyin: bool, sinks: NameSinks) -> None:
+def find_latin_names(
+    classes: NDArray[np.uint8], words: Words, with_pinyin: bool, with_latin: bool, sinks: NameSinks
+) -> None:
     """Find pairs of words in either order, a word with an initial, and words that together may be pinyin."""
     work = np.empty(LONGEST, np.uint16)
     count = len(words.start)
@@ -207,6 +214,8 @@ def find_latin_names(classes: NDArray[np.uint8], words: Words, with_pinyin: bool
             continue
         if with_pinyin:
             _pinyin(classes, words, first, work, sinks.pinyin)
+        if not with_latin:
+            continue
         start = words.start[first]
         for second in range(first + 1, min(count, first + 1 + FARTHEST)):
             end = words.end[second]
@@ -225,7 +234,7 @@ def find_latin_names(classes: NDArray[np.uint8], words: Words, with_pinyin: bool
                 _initials(words, first, second, start, end, work, sinks.surname)
 
 
-@compiled
+@inner
 def _copy(words: Words, word: int, work: NDArray[np.uint16], filled: int) -> int:
     """Write the letters of a word; return how much is filled then."""
     for place in range(words.offset[word], words.offset[word + 1]):
@@ -234,7 +243,7 @@ def _copy(words: Words, word: int, work: NDArray[np.uint16], filled: int) -> int
     return filled
 
 
-@compiled
+@inner
 def _pair(words: Words, one: int, other: int, start: int, end: int, work: NDArray[np.uint16], name: Sink) -> None:
     """Note two words in alphabetical order."""
     offset = words.offset
@@ -246,7 +255,7 @@ def _pair(words: Words, one: int, other: int, start: int, end: int, work: NDArra
     put(name, start, end, EXACT, work, 0, filled)
 
 
-@compiled
+@inner
 def _initial(
     words: Words, letter: int, word: int, start: int, end: int, form: int, work: NDArray[np.uint16], initial: Sink
 ) -> None:
@@ -256,14 +265,14 @@ def _initial(
     put(initial, start, end, form, work, 0, _copy(words, word, work, 2))
 
 
-@compiled
+@inner
 def _stands_free(classes: NDArray[np.uint8], words: Words, word: int) -> bool:
     """Tell whether no digit touches a word: letters of a hexadecimal number are nobody's initials."""
     start, end = words.start[word], words.end[word]
     return not ((start > 0 and classes[start - 1] & DIGIT) or (end < len(classes) and classes[end] & DIGIT))
 
 
-@compiled
+@inner
 def _initials(
     words: Words, one: int, other: int, start: int, end: int, work: NDArray[np.uint16], surname: Sink
 ) -> None:
@@ -273,27 +282,31 @@ def _initials(
     put(surname, start, end, MASKED, work, 0, 3)
 
 
-@compiled
-def _is_pinyin(word: NDArray[np.uint16], filled: int) -> bool:
-    """Tell whether letters can be cut into two or more syllables."""
-    reached = np.zeros(LONGEST_WORD + 1, np.bool_)
-    reached[0] = True
+@inner
+def _is_pinyin(word: NDArray[np.uint16], filled: int) -> int:
+    """Tell whether letters can be cut into two or more syllables, or could be if more followed."""
+    reached = 1
+    open_end = False
     for first in range(filled):
-        if not reached[first]:
+        if not (reached >> first) & 1:
             continue
-        number = 0
-        for last in range(first, min(filled, first + _LONGEST_SYLLABLE)):
-            letter = word[last]
-            if letter < 0x61 or letter > 0x7A:
-                return False
-            number = 27 * number + letter - 0x60
-            place = np.searchsorted(_SYLLABLES, number)
-            if place < len(_SYLLABLES) and _SYLLABLES[place] == number and last - first + 1 < filled:
-                reached[last + 1] = True
-    return bool(reached[filled])
+        node = 0
+        for last in range(first, filled):
+            letter = np.int64(word[last]) - 0x61
+            if letter < 0 or letter > 25:
+                return NEVER
+            node = np.int64(_NEXT[node, letter])
+            if node == 0:
+                break
+            if _ENDS[node] and last - first + 1 < filled:
+                reached |= 1 << (last + 1)
+        open_end = open_end or node != 0
+    if (reached >> filled) & 1:
+        return YES
+    return NOT_YET if open_end else NEVER
 
 
-@compiled
+@inner
 def _pinyin(classes: NDArray[np.uint8], words: Words, first: int, work: NDArray[np.uint16], pinyin: Sink) -> None:
     """Note one to four words without what stands between them, the family name first or last."""
     start = words.start[first]
@@ -305,7 +318,10 @@ def _pinyin(classes: NDArray[np.uint8], words: Words, first: int, work: NDArray[
         ):
             return
         filled = _copy(words, index, work, filled)
-        if filled < 4 or not _is_pinyin(work, filled):
+        answer = _is_pinyin(work, filled)
+        if answer == NEVER:
+            return
+        if filled < 4 or answer == NOT_YET:
             continue
         put(pinyin, start, words.end[index], EXACT, work, 0, filled)
         if index > first:  # the last word in front
@@ -315,7 +331,7 @@ def _pinyin(classes: NDArray[np.uint8], words: Words, first: int, work: NDArray[
             put(pinyin, start, words.end[index], EXACT, work, LONGEST_WORD, LONGEST_WORD + filled)
 
 
-@compiled
+@inner
 def _hides(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> bool:
     """Tell whether a sign hides a character of a name."""
     return bool(classes[place] & MASK) or units[place] in (_X, _LINE, 0x3F, _SOMEBODY)
@@ -354,7 +370,7 @@ def find_masked_han(
         place = max(last, place + 1)
 
 
-@compiled
+@inner
 def _may_be_name(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> bool:
     """Tell whether a Han character stands beside the sign or the row of signs that begins here."""
     if place > 0 and classes[place - 1] & HAN:
@@ -362,7 +378,7 @@ def _may_be_name(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: i
     return bool(classes[place] & MASK)
 
 
-@compiled
+@inner
 def _note_masked(
     units: NDArray[np.uint16], start: int, stop: int, last: int, ends: bool, work: NDArray[np.uint16], sinks: NameSinks
 ) -> None:
@@ -414,7 +430,7 @@ def find_masked_latin(units: NDArray[np.uint16], classes: NDArray[np.uint8], wor
                 put(sinks.name_mask, start, tail_too, MASKED, work, 0, 5)
 
 
-@compiled
+@inner
 def _on_one_line(classes: NDArray[np.uint8], first: int, last: int) -> bool:
     for place in range(first, last):
         if classes[place] == 0 or classes[place] & (HAN | LINEBREAK):
@@ -422,7 +438,7 @@ def _on_one_line(classes: NDArray[np.uint8], first: int, last: int) -> bool:
     return True
 
 
-@compiled
+@inner
 def _letters(units: NDArray[np.uint16], a: int, a_last: int, b: int, b_last: int, work: NDArray[np.uint16]) -> None:
     """Write first and last letter of two words, the smaller pair first."""
     swap = units[b] < units[a] or (units[b] == units[a] and units[b_last] < units[a_last])
@@ -430,7 +446,7 @@ def _letters(units: NDArray[np.uint16], a: int, a_last: int, b: int, b_last: int
     work[0], work[1], work[2], work[3], work[4] = units[one], units[one_last], _SPACE, units[two], units[two_last]
 
 
-@compiled
+@inner
 def _hidden_behind(units: NDArray[np.uint16], classes: NDArray[np.uint8], place: int) -> tuple[bool, int, int]:
     """Return whether signs that hide letters stand behind a word's beginning, their end, and that of letters after."""
     finish = place

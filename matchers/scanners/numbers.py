@@ -11,7 +11,7 @@ import phonenumbers
 from numpy.typing import NDArray
 
 from matchers.canonical import DIGIT, HAN, LATIN, LETTER
-from matchers.compiled import compiled
+from matchers.compiled import compiled, inner
 from matchers.scanners.digits import GLUED, GROUP, RUN, Digits
 from matchers.scanners.sink import EXACT, TYPO, Sink, put, put_two
 
@@ -36,7 +36,7 @@ _WEIGHTS: Final = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]
 """ISO 7064 MOD 11-2 weights of the resident ID (GB 11643-1999)."""
 
 
-@compiled
+@inner
 def _span_end(at: NDArray[np.int32], stop: int) -> int:
     return int(at[stop - 1] + 1)
 
@@ -122,7 +122,7 @@ def find_tokens(
             put(number_tail, place - 5, place, TYPO, units, place - 5, place)
 
 
-@compiled
+@inner
 def is_date(value: NDArray[np.uint16], first: int) -> bool:
     """Tell whether eight digits are a day between 1850 and 2099."""
     year = (
@@ -134,7 +134,7 @@ def is_date(value: NDArray[np.uint16], first: int) -> bool:
     return 1850 <= year <= 2099 and is_day(year, month, day)
 
 
-@compiled
+@inner
 def is_day(year: int, month: int, day: int) -> bool:
     """Tell whether there is such a day."""
     if month < 1 or month > 12 or day < 1:
@@ -145,17 +145,23 @@ def is_day(year: int, month: int, day: int) -> bool:
     return day <= (30 if month in (4, 6, 9, 11) else 31)
 
 
-@compiled
-def _check(value: NDArray[np.uint16], first: int) -> int:
-    """Return the check character of 17 digits as a code unit."""
+@inner
+def _weighted(value: NDArray[np.uint16], first: int) -> int:
+    """Return the weighted sum of 17 digits."""
     total = 0
     for index in range(17):
-        total += _WEIGHTS[index] * (value[first + index] - _ZERO)
-    rest = (12 - total % 11) % 11
+        total += _WEIGHTS[index] * (np.int64(value[first + index]) - _ZERO)
+    return total
+
+
+@inner
+def _check(value: NDArray[np.uint16], first: int) -> int:
+    """Return the check character of 17 digits as a code unit."""
+    rest = (12 - _weighted(value, first) % 11) % 11
     return _X if rest == 10 else _ZERO + rest
 
 
-@compiled
+@inner
 def _follows_x(units: NDArray[np.uint16], classes: NDArray[np.uint8], after: int) -> int:
     """Return the unit after an x that closes a number, or -1."""
     for gap in range(3):
@@ -189,7 +195,7 @@ def find_resident_ids(
         _parts(units, classes, digits, first, stop, work, resident_id, id_tail, id_mask)
 
 
-@compiled
+@inner
 def run_end(digits: Digits, first: int, most: int) -> int:
     """Return the end of the run that holds `first`, at most so many digits further."""
     stop = first + 1
@@ -198,7 +204,7 @@ def run_end(digits: Digits, first: int, most: int) -> int:
     return stop
 
 
-@compiled
+@inner
 def _whole(
     units: NDArray[np.uint16], classes: NDArray[np.uint8], digits: Digits, first: int, size: int, resident_id: Sink
 ) -> None:
@@ -216,7 +222,7 @@ def _whole(
     put(resident_id, digits.at[first], end, form, digits.value, first, first + 17)
 
 
-@compiled
+@inner
 def _parts(
     units: NDArray[np.uint16], classes: NDArray[np.uint8], digits: Digits, first: int, stop: int,
     work: NDArray[np.uint16], resident_id: Sink, id_tail: Sink, id_mask: Sink,
@@ -254,7 +260,7 @@ def _parts(
             _mended(digits, first, last, closed > 0, work, resident_id)
 
 
-@compiled
+@inner
 def _mended(digits: Digits, first: int, last: int, closed: bool, work: NDArray[np.uint16], resident_id: Sink) -> None:
     """Undo one slip: the check character tells which digit another must have been (ISO 7064).
 
@@ -265,23 +271,27 @@ def _mended(digits: Digits, first: int, last: int, closed: bool, work: NDArray[n
     whole = size + (1 if closed else 0)
     begin = digits.at[first]
     end = _span_end(digits.at, last)
-    shown = _X if closed else digits.value[last - 1]
+    shown = np.int64(_X if closed else digits.value[last - 1])
+    wanted = (12 - (10 if shown == _X else shown - _ZERO)) % 11
     if whole == 18:
         for index in range(17):
             work[index] = digits.value[first + index]
-        if is_date(work, 6) and _check(work, 0) == shown:
+        total = _weighted(work, 0)
+        if total % 11 == wanted and is_date(work, 6):
             return
         for index in range(17):
-            kept = work[index]
+            kept = np.int64(work[index])
+            rest = total - _WEIGHTS[index] * (kept - _ZERO)
             for digit in range(_ZERO, _NINE + 1):
-                work[index] = digit
-                if digit != kept and _check(work, 0) == shown and is_date(work, 6):
-                    put(resident_id, begin, end, TYPO, work, 0, 17)
+                if digit != kept and (rest + _WEIGHTS[index] * (digit - _ZERO)) % 11 == wanted:
+                    work[index] = digit
+                    if is_date(work, 6):
+                        put(resident_id, begin, end, TYPO, work, 0, 17)
             work[index] = kept
             if index < 16 and work[index + 1] != kept:
                 work[index] = work[index + 1]
                 work[index + 1] = kept
-                if _check(work, 0) == shown and is_date(work, 6):
+                if _weighted(work, 0) % 11 == wanted and is_date(work, 6):
                     put(resident_id, begin, end, TYPO, work, 0, 17)
                 work[index + 1] = work[index]
                 work[index] = kept
@@ -292,15 +302,17 @@ def _mended(digits: Digits, first: int, last: int, closed: bool, work: NDArray[n
                 work[index] = digits.value[first + index]
             for index in range(hole, body):
                 work[index + 1] = digits.value[first + index]
+            work[hole] = _ZERO
+            rest = _weighted(work, 0)
             for digit in range(_ZERO, _NINE + 1):
                 work[hole] = digit
-                if _check(work, 0) == shown and is_date(work, 6):
+                if (rest + _WEIGHTS[hole] * (digit - _ZERO)) % 11 == wanted and is_date(work, 6):
                     put(resident_id, begin, end, TYPO, work, 0, 17)
     else:
         for extra in range(18):
             for index in range(17):
                 work[index] = digits.value[first + index + (1 if index >= extra else 0)]
-            if _check(work, 0) == shown and is_date(work, 6):
+            if _weighted(work, 0) % 11 == wanted and is_date(work, 6):
                 put(resident_id, begin, end, TYPO, work, 0, 17)
 
 
@@ -339,13 +351,13 @@ def find_phones(
             stop += 1
 
 
-@compiled
+@inner
 def _near_size(sizes: NDArray[np.bool_], size: int) -> bool:
     """Tell whether numbers of this length, or of one digit more or less, are enrolled."""
     return bool(sizes[size] or sizes[size - 1] or (size + 1 < len(sizes) and sizes[size + 1]))
 
 
-@compiled
+@inner
 def _has_plus(units: NDArray[np.uint16], begin: int) -> bool:
     """Tell whether a plus sign stands before a number, behind at most a bracket and a space."""
     for back in range(1, 4):
@@ -359,7 +371,7 @@ def _has_plus(units: NDArray[np.uint16], begin: int) -> bool:
     return False
 
 
-@compiled
+@inner
 def _is_part(units: NDArray[np.uint16], digits: Digits, first: int, stop: int) -> bool:
     """Tell whether short groups beside a window belong to the same number: then the window is a part of it."""
     if first and digits.join[first] == GROUP and _binds(units, digits.at[first - 1] + 1, digits.at[first]):
@@ -376,7 +388,7 @@ def _is_part(units: NDArray[np.uint16], digits: Digits, first: int, stop: int) -
     return False
 
 
-@compiled
+@inner
 def _binds(units: NDArray[np.uint16], first: int, last: int) -> bool:
     """Tell whether the signs between two groups are those that stand within numbers."""
     for place in range(first, last):
@@ -385,7 +397,7 @@ def _binds(units: NDArray[np.uint16], first: int, last: int) -> bool:
     return last - first <= 2
 
 
-@compiled
+@inner
 def _nationals(
     digits: Digits, first: int, stop: int, plus: bool, form: int, sizes: NDArray[np.bool_], phone: Sink
 ) -> None:

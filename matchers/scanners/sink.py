@@ -3,9 +3,10 @@
 from typing import Final, NamedTuple
 
 import numpy as np
+from numba import int32, int64, uint16
 from numpy.typing import NDArray
 
-from matchers.compiled import compiled
+from matchers.compiled import INTEGER, UNITS, array_of, compiled, tuple_of, within
 
 EXACT: Final = 0
 MASKED: Final = 1
@@ -16,64 +17,80 @@ LONGEST: Final = 96
 """Units of the longest value."""
 
 
-class Sink(NamedTuple):
-    """Findings of one field; `filled` says how many are filled, how many value units, and where room ran out."""
+START, END, FORM, OFFSET, LENGTH = range(5)
+"""Rows of `Sink.spans`."""
 
-    start: NDArray[np.int32]
-    end: NDArray[np.int32]
-    form: NDArray[np.uint8]
-    offset: NDArray[np.int32]
-    """Where in `values` the canonical value begins."""
-    length: NDArray[np.int32]
+
+class Sink(NamedTuple):
+    """Findings of one field. Few arrays: each is a burden for the compiler wherever a sink is handed on."""
+
+    spans: NDArray[np.int32]
+    """Five rows: start, end, form, where in `values` the canonical value begins, and its length."""
     values: NDArray[np.uint16]
     filled: NDArray[np.int64]
     """Findings, units of values, and the unit of the batch from which on findings were dropped (-1: none)."""
 
+    def row(self, which: int) -> NDArray[np.int32]:
+        """Return one row as far as it is filled, without copying."""
+        return self.spans[which, : self.filled[0]]
+
 
 def empty(room: int) -> Sink:
     """Return a sink with room for so many findings; memory is taken only where it is written."""
-    return Sink(
-        np.empty(room, np.int32),
-        np.empty(room, np.int32),
-        np.empty(room, np.uint8),
-        np.empty(room, np.int32),
-        np.empty(room, np.int32),
-        np.empty(12 * room + LONGEST, np.uint16),
-        np.array([0, 0, -1], np.int64),
-    )
+    spans, values = np.empty((5, room), np.int32), np.empty(12 * room + LONGEST, np.uint16)
+    return Sink(spans, values, np.array([0, 0, -1], np.int64))
 
 
-@compiled
+SINK: Final = tuple_of(Sink, array_of(int32, 2), array_of(uint16), array_of(int64))
+"""The compiler's type of a sink."""
+
+
+@within(SINK, INTEGER, INTEGER, INTEGER, UNITS, INTEGER, INTEGER)
 def put(sink: Sink, start: int, end: int, form: int, source: NDArray[np.uint16], first: int, last: int) -> None:
     """Note that the canonical value `source[first:last]` stands at start:end."""
-    put_two(sink, start, end, form, source, first, last, source, 0, 0)
+    size = last - first
+    index, at = sink.filled[0], sink.filled[1]
+    if size > LONGEST:
+        return
+    if index >= sink.spans.shape[1] or at + size > len(sink.values):
+        if sink.filled[2] < 0 or start < sink.filled[2]:
+            sink.filled[2] = start
+        return
+    sink.spans[START, index] = start
+    sink.spans[END, index] = end
+    sink.spans[FORM, index] = form
+    sink.spans[OFFSET, index] = at
+    sink.spans[LENGTH, index] = size
+    for place in range(size):
+        sink.values[at + place] = source[first + place]
+    sink.filled[0] = index + 1
+    sink.filled[1] = at + size
 
 
-@compiled
+@within(SINK, INTEGER, INTEGER, INTEGER, UNITS, INTEGER, INTEGER, UNITS, INTEGER, INTEGER)
 def put_two(
     sink: Sink, start: int, end: int, form: int,
     source: NDArray[np.uint16], first: int, last: int, more: NDArray[np.uint16], begin: int, stop: int,
 ) -> None:  # fmt: skip
     """Note a value made of two stretches, one after the other."""
     index = sink.filled[0]
-    at = sink.filled[1]
-    size = last - first + stop - begin
-    if size > LONGEST:
+    put(sink, start, end, form, source, first, last)
+    if sink.filled[0] == index:
         return
-    if index >= len(sink.start) or at + size > len(sink.values):
-        if sink.filled[2] < 0 or start < sink.filled[2]:
+    at, size = sink.filled[1], stop - begin
+    if sink.spans[LENGTH, index] + size > LONGEST or at + size > len(sink.values):
+        sink.filled[0] = index
+        sink.filled[1] = sink.spans[OFFSET, index]
+        if at + size > len(sink.values) and (sink.filled[2] < 0 or start < sink.filled[2]):
             sink.filled[2] = start
         return
-    sink.start[index] = start
-    sink.end[index] = end
-    sink.form[index] = form
-    sink.offset[index] = at
-    sink.length[index] = size
-    for place in range(first, last):
-        sink.values[at] = source[place]
-        at += 1
-    for place in range(begin, stop):
-        sink.values[at] = more[place]
-        at += 1
-    sink.filled[0] = index + 1
-    sink.filled[1] = at
+    for place in range(size):
+        sink.values[at + place] = more[begin + place]
+    sink.spans[LENGTH, index] += size
+    sink.filled[1] = at + size
+
+
+@compiled
+def put_text(sink: Sink, start: int, end: int, units: NDArray[np.uint16]) -> None:
+    """Note a value that no compiled scanner found."""
+    put(sink, start, end, EXACT, units, 0, len(units))

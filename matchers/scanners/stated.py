@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matchers.canonical import DIGIT
-from matchers.compiled import compiled
+from matchers.compiled import compiled, inner
 from matchers.scanners.digits import GLUED, Digits
 from matchers.scanners.sink import MASKED, Sink, put
 
@@ -51,7 +51,7 @@ def find_stated(
             put(number_tail, begin, end, MASKED, digits.value, first, stop)
 
 
-@compiled
+@inner
 def _goes_on(units: NDArray[np.uint16], end: int) -> bool:
     """Tell whether dots or 开头 stand behind a number."""
     if end >= len(units):
@@ -59,7 +59,7 @@ def _goes_on(units: NDArray[np.uint16], end: int) -> bool:
     return bool(units[end] == _DOT or (end + 1 < len(units) and units[end] in _BEGINS and units[end + 1] == _HEAD))
 
 
-@compiled
+@inner
 def _said_before(units: NDArray[np.uint16], classes: NDArray[np.uint8], begin: int) -> bool:
     """Tell whether one of the words ends within reach before a unit, in the same text."""
     for end in range(begin, max(0, begin - REACH), -1):
