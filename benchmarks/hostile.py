@@ -25,9 +25,7 @@ from model.page import Passage
 from model.record import LinkageColumn, LinkageSchema, Record
 from tests.matchers.bench import MemoryStore
 
-NOTE: Final = (
-    "五天前淋雨后发热最高三十九点一度咳铁锈色痰右侧胸痛随深呼吸加重自服蜜炼枇杷膏三瓶未见缓解查体左肺底可闻及吸气末细湿啰音"
-)
+NOTE: Final = "五天前淋雨后发热最高三十九点一度咳铁锈色痰右侧胸痛随深呼吸加重自服蜜炼枇杷膏三瓶未见缓解查体左肺底可闻及吸气末细湿啰音"
 ENGLISH_NOTE: Final = (
     "After a fall from a hayloft she could not lift her left arm above the shoulder for nine days. An ultrasound "
     "showed a partial tear of the supraspinatus, eleven millimetres wide."
@@ -115,7 +113,9 @@ def engine() -> Engine:
     schema = LinkageSchema("ref", {name: LinkageColumn(kind) for name, kind in KINDS.items()})
     key, store = LinkageKey(bytes(range(32))), MemoryStore()
     enroller = Enroller(key, schema)
-    made, problems = enroller.fingerprint([Record(f"R-{row}", row, dict(each)) for row, each in enumerate(PEOPLE, 1)], store)
+    made, problems = enroller.fingerprint(
+        [Record(f"R-{row}", row, dict(each)) for row, each in enumerate(PEOPLE, 1)], store
+    )
     assert not problems
     store.add(made)
     tags = [enroller.filter_tags(each.sealed_tokens) for each in store.records.values()]

@@ -223,9 +223,7 @@ class Engine:
             alive.append(Alive(f"{one.field}+{other.field}", one.block + other.block, at, at + 1, form, number))
         return [hit for each, chain in self._look_up(alive) for hit in _hits(each, chain)]
 
-    def _hits(
-        self, pieces: Sequence[Piece], joining: Joining
-    ) -> Iterator[tuple[Batch, list[Hit], set[int]]]:
+    def _hits(self, pieces: Sequence[Piece], joining: Joining) -> Iterator[tuple[Batch, list[Hit], set[int]]]:
         """Yield the batch, the terms of records that stand in it, and the pages that reached a cap.
 
         Where there is too little room for what the batch may hold, it is taken apart, so that a hostile page does not
@@ -240,7 +238,9 @@ class Engine:
             return
         batch = Batch(pieces, folded, starts, survey)
         capped = {piece.page for piece in pieces} if survey.dropped >= 0 else set()
-        alive = self._wanted(batch, [*self._values(survey, starts), *self._phrases(batch), *self._shingles(batch)], capped)
+        alive = self._wanted(
+            batch, [*self._values(survey, starts), *self._phrases(batch), *self._shingles(batch)], capped
+        )
         yield batch, self._counted(batch, self._look_up(alive), capped), capped
 
     def _wanted(self, batch: Batch, alive: Sequence[Alive], capped: set[int]) -> list[Alive]:
@@ -258,9 +258,7 @@ class Engine:
             kept.append(each)
         return kept
 
-    def _counted(
-        self, batch: Batch, found: Sequence[tuple[Alive, Sequence[Payload]]], capped: set[int]
-    ) -> list[Hit]:
+    def _counted(self, batch: Batch, found: Sequence[tuple[Alive, Sequence[Payload]]], capped: set[int]) -> list[Hit]:
         """Return the hits of what is enrolled, no more of one value and of a page than count."""
         times: dict[tuple[int, str, bytes], int] = defaultdict(int)
         total: dict[int, int] = defaultdict(int)

@@ -150,7 +150,8 @@ def canonicalise(value: str) -> str:
 
 def _words(folded: str) -> list[str]:
     """Return the words of a name without titles; Mac and Mc belong to the word after them."""
-    words = [word.replace("'", "") for word in _LETTERS.findall(re.sub(r"\b(ma?c|o) (?=[a-z]{3})", r"\1", folded))]
+    spaced = re.sub(r"(?:[^\w'-]|[\d_])+", " ", folded)
+    words = [word.replace("'", "") for word in _LETTERS.findall(re.sub(r"\b(ma?c|o) (?=[a-z]{3})", r"\1", spaced))]
     kept = [word for word in words if word not in _TITLES]
     return kept if len(kept) > 1 or len(words) < 3 else words
 

@@ -11,8 +11,8 @@ from matchers.scanners.digits import GLUED, Digits
 from matchers.scanners.sink import MASKED, Sink, put
 
 _WORDS: Final = (
-    "尾号", "尾数", "后四位", "末四位", "后4位", "末4位", "后几位", "ending", "ends in", "ends with", "last four", "last 4",
-    "last digits", "final four", "final 4",
+    "尾号", "尾数", "后四位", "末四位", "后4位", "末4位", "后几位",
+    "ending", "ends in", "ends with", "last four", "last 4", "last digits", "final four", "final 4",
 )  # fmt: skip
 LONGEST: Final = 12
 """Units of the longest of these words."""

@@ -20,6 +20,10 @@ from model.page import Passage
 from model.record import LinkageColumn, LinkageSchema, Record
 
 
+ENROLLED = 100
+"""Records that an engine believes to be enrolled, at least."""
+
+
 class MemoryStore(PostingStore):
     """Postings and details in dictionaries; a label may be written once."""
 
@@ -88,6 +92,7 @@ class Bench:
             known,
             self.store,
             MatchingSettings(),
+            max(ENROLLED, len(self.store.records)),
             commonness=self.enroller.census.commonness(),
         )
 

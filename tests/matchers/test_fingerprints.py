@@ -139,7 +139,9 @@ def test_the_filter_is_rebuilt_from_what_is_stored() -> None:
     values = ["phone:11", "number:2:8", *sorted(MARKED)]
     marks = Kernel(bench.key.kernel_key()).tags_of("shape", values)
     counts = {value: int((tags == mark).sum()) for value, mark in zip(values, marks, strict=True)}
-    assert all(counts[value] for value in ("pinyin", "address_part", "phone:11", "number:2:8", "resident_id", "name_han"))
+    assert all(
+        counts[value] for value in ("pinyin", "address_part", "phone:11", "number:2:8", "resident_id", "name_han")
+    )
     assert len(tags) - sum(counts.values()) == len(bench.store.labels)
 
 

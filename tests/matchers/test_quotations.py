@@ -82,11 +82,12 @@ def test_an_excerpt_among_the_trades_own_phrases_needs_more_text(hospital: tuple
 
 
 def test_without_a_census_the_same_text_counts_for_less() -> None:
-    """Too few notes teach nothing: what they do not know to be common weighs less, but twenty characters suffice."""
+    """Too few notes teach nothing: what they do not know to be common weighs less, but twice as many suffice."""
     text = han(random.Random(3), 80)
     bench = Bench.of({"note": ("note", text)})
     assert bench.found(text[20:33]) == {}
-    assert [match.verdict for match in bench.found(text[20:44]).values()] == [Verdict.LEAK]
+    assert [match.verdict for match in bench.found(text[20:44]).values()] == [Verdict.SUSPICIOUS]
+    assert [match.verdict for match in bench.found(text[20:54]).values()] == [Verdict.LEAK]
 
 
 def test_excerpts_far_apart_are_added_up(hospital: tuple[Bench, list[str]]) -> None:
