@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,10 @@ from matchers.kernel import Kernel
 from matchers.kinds import by_code, keyword, kinds
 from matchers.postings import walk
 from matchers.scanners.sink import EXACT, FORMS, MASKED
-from matchers.sightings import Hit, weigh
+from matchers.sightings import MOST_ELEMENTS, Hit, weigh
 from matchers.survey import LEFT, RIGHT, Sighted, Survey, Surveyor, shapes
-from matchers.threads import MOST_HALVES, BriefMemory, Half, ThreadMemory, Trace, crossed
-from model.match import Match
+from matchers.threads import MOST_FOUND, MOST_HALVES, BriefMemory, Half, Post, ThreadMemory, Trace, crossed
+from model.match import Match, Verdict
 from model.page import Passage
 
 LONGEST_CHAIN: Final = 64
@@ -62,18 +62,40 @@ Found = dict[int, dict[bytes, list[Evidence]]]
 """Page → handle → what speaks of the record."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Joining:
     """Which pages belong to threads, and what is remembered of these."""
 
-    threads: Sequence[str | None]
+    threads: Sequence[tuple[str, ...]]
+    """For each page the keys of its threads; none if it belongs to none."""
     memory: ThreadMemory
+    post: Post | None = None
+    """The post that was begun and is not yet joined."""
+
+    @classmethod
+    def of(cls, count: int, threads: Sequence[Sequence[str] | None] | None, memory: ThreadMemory | None) -> Self:
+        """Return it for so many pages; a single key may stand for itself."""
+        keys = threads or [None] * count
+        told = [(each,) if isinstance(each, str) else tuple(each or ()) for each in keys]
+        return cls(told, memory or BriefMemory())
 
     def posts(self, pieces: Sequence[Piece], starts: NDArray[np.int64], length: int) -> NDArray[np.int64] | None:
         """Return first and last unit of each piece that belongs to a thread, or None if none does."""
         ends = np.append(starts[1:] - 1, length)
-        chosen = [number for number, piece in enumerate(pieces) if self.threads[piece.page] is not None]
+        chosen = [number for number, piece in enumerate(pieces) if self.threads[piece.page]]
         return np.stack([starts.take(chosen), ends.take(chosen)], axis=1) if chosen else None
+
+    def recall(self, page: int) -> list[Trace]:
+        """Return what is remembered of the threads of a page: of each post once."""
+        known: list[Trace] = []
+        for thread in self.threads[page]:
+            known += [trace for trace in self.memory.recall(thread) if trace not in known]
+        return known
+
+    def remember(self, page: int, trace: Trace) -> None:
+        """Keep the trace of a page in each of its threads, unless it is of no use."""
+        for thread in self.threads[page] if trace.left or trace.right or trace.found else ():
+            self.memory.remember(thread, trace)
 
 
 class Engine:
@@ -110,24 +132,25 @@ class Engine:
     def examine_many(
         self,
         pages: Sequence[Sequence[Passage]],
-        threads: Sequence[str | None] | None = None,
+        threads: Sequence[Sequence[str] | None] | None = None,
         memory: ThreadMemory | None = None,
     ) -> list[Examination]:
         """Return the examination of each page, in order; vector passes over many of them.
 
-        `threads` says for each page to which thread it belongs, if to any: what was split over posts of one is joined,
-        in the order given, with what `memory` holds of it from before.
+        `threads` says for each page to which threads it belongs, if to any, by one key or several: what was split over
+        posts of one is joined, in the order given, with what `memory` holds of it from before.
         """
         found: Found = defaultdict(lambda: defaultdict(list))
         capped: set[int] = set()
-        joining = Joining(threads or [None] * len(pages), memory or BriefMemory())
+        joining = Joining.of(len(pages), threads, memory)
         for pieces in _batches(pages):
             self._batch(pieces, joining, found, capped)
+        self._join(joining, found)
         return [self._examination(found.get(number, {}), number in capped) for number in range(len(pages))]
 
     def hits(self, passages: Sequence[Passage]) -> list[Hit]:
         """Return every enrolled term that stands on a page, before anything is weighed: for tests and diagnosis."""
-        alone = Joining([None], BriefMemory())
+        alone = Joining.of(1, None, None)
         return [hit for pieces in _batches([passages]) for hit in self._hits(pieces, alone)[1]]
 
     def _examination(self, found: Mapping[bytes, Sequence[Evidence]], capped: bool) -> Examination:
@@ -142,9 +165,12 @@ class Engine:
         if hits:
             self._weigh(batch, hits, found)
         for number, piece in enumerate(pieces):
-            thread = joining.threads[piece.page]
-            if thread is not None:
-                self._join(batch, number, thread, joining.memory, found)
+            if not joining.threads[piece.page]:
+                continue
+            if joining.post is None or joining.post.page != piece.page:
+                self._join(joining, found)
+                joining.post = Post(piece.page)
+            self._halve(batch, number, joining.post)
 
     def _weigh(self, batch: Batch, hits: Sequence[Hit], found: Found) -> None:
         """Add the evidence of a batch."""
@@ -156,64 +182,72 @@ class Engine:
         for (page, handle), some in by_record.items():
             found[page][handle] += weighing.evidence(handle, some, details.get(handle, b""))
 
-    def _join(self, batch: Batch, number: int, thread: str, memory: ThreadMemory, found: Found) -> None:
-        """Join one post with what its thread showed before, and remember it."""
-        piece = batch.pieces[number]
-        here = found[piece.page]
-        trace, spans = self._trace(batch, number, {handle: tuple(evidence) for handle, evidence in here.items()})
-        before = memory.recall(thread)
-        memory.remember(thread, trace)
-        if not before:
+    def _halve(self, batch: Batch, number: int, post: Post) -> None:
+        """Add to a post what one piece of it shows that may be half of a conjunction."""
+        first, last = batch.units_of(number)
+        for halves, names in ((post.left, LEFT), (post.right, RIGHT)):
+            for name in names:
+                seen = batch.survey.seen[name]
+                chosen = seen.within(first, last)[: MOST_HALVES - len(halves)].tolist()
+                if not chosen:
+                    continue
+                blocks = self._kernel.blocks_of(name, [seen.text(index) for index in chosen])
+                for index, block in zip(chosen, blocks, strict=True):
+                    half = Half(name, block.tobytes(), int(seen.form[index]))
+                    span = batch.characters(number, int(seen.start[index]), int(seen.end[index]))
+                    halves.append(half)
+                    post.spans[id(half)] = (batch.pieces[number].passage, *span)
+
+    def _join(self, joining: Joining, found: Found) -> None:
+        """Join the post that was begun with what its threads showed before, and remember it."""
+        post, joining.post = joining.post, None
+        if post is None:
             return
-        for hit in self._crossed(before, trace, number):
-            start, end = spans[hit.start]
+        here = found[post.page]
+        trace = post.trace(self._worth_remembering(here))
+        before = joining.recall(post.page)
+        joining.remember(post.page, trace)
+        pairs = itertools.chain(crossed(before, trace, PARTNERS), post.apart(PARTNERS))
+        for (passage, start, end), hit in self._crossed(list(itertools.islice(pairs, MOST_LOOKUPS)), post):
             here[hit.payload.handle] += [
-                replace(each, passage=piece.passage, start=start, end=end) for each in weigh([hit])
+                replace(each, passage=passage, start=start, end=end, joined=True) for each in weigh([hit])
             ]
         for handle, evidence in here.items():
             if not evidence:
                 continue
             seen = evidence[0]
             here[handle] = evidence + [
-                replace(each, passage=seen.passage, start=seen.start, end=seen.end)
+                replace(each, passage=seen.passage, start=seen.start, end=seen.end, joined=True)
                 for earlier in before
                 for each in earlier.found.get(handle, ())
             ]
 
-    def _trace(
-        self, batch: Batch, number: int, found: Mapping[bytes, tuple[Evidence, ...]]
-    ) -> tuple[Trace, list[tuple[int, int]]]:
-        """Return what is to be remembered of a post, and where each half stands in it: names first."""
-        first, last = batch.units_of(number)
-        halves: tuple[list[Half], list[Half]] = [], []
-        spans: tuple[list[tuple[int, int]], list[tuple[int, int]]] = [], []
-        for side, names in enumerate((LEFT, RIGHT)):
-            for name in names:
-                seen = batch.survey.seen[name]
-                chosen = seen.within(first, last)[: MOST_HALVES - len(halves[side])]
-                if not len(chosen):
-                    continue
-                blocks = self._kernel.blocks_of(name, [seen.text(index) for index in chosen.tolist()])
-                for index, block in zip(chosen.tolist(), blocks, strict=True):
-                    halves[side].append(Half(name, block.tobytes(), int(seen.form[index])))
-                    spans[side].append(batch.characters(number, int(seen.start[index]), int(seen.end[index])))
-        return Trace(tuple(halves[0]), tuple(halves[1]), found), spans[0] + spans[1]
+    def _worth_remembering(self, here: Mapping[bytes, Sequence[Evidence]]) -> dict[bytes, tuple[Evidence, ...]]:
+        """Return what was found of records, the most telling first, without those that are a leak already."""
+        kept = [
+            (handle, sorted(evidence, key=lambda each: -sum(each.bits))[:MOST_ELEMENTS])
+            for handle, evidence in here.items()
+            if evidence
+        ]
+        kept.sort(key=lambda each: -sum(each[1][0].bits))
+        matches = {handle: judge(handle, evidence, self._settings, self._records) for handle, evidence in kept}
+        open_ones = [each for each in kept if (match := matches[each[0]]) is None or match.verdict is not Verdict.LEAK]
+        return {handle: tuple(evidence) for handle, evidence in open_ones[:MOST_FOUND]}
 
-    def _crossed(self, before: Sequence[Trace], now: Trace, number: int) -> list[Hit]:
-        """Return the conjunctions between posts that are enrolled; `start` is the number of the half in this post."""
-        own = {id(half): index for index, half in enumerate((*now.left, *now.right))}
-        pairs = list(itertools.islice(crossed(before, now, PARTNERS), MOST_LOOKUPS))
+    def _crossed(self, pairs: Sequence[tuple[Half, Half]], post: Post) -> Iterator[tuple[tuple[int, int, int], Hit]]:
+        """Yield the conjunctions that are enrolled, each with where its half in this post stands."""
         if not pairs:
-            return []
+            return
         left, right = (np.array([np.frombuffer(pair[side].block, np.uint64)[0] for pair in pairs]) for side in (0, 1))
-        alive = []
+        alive: list[Alive] = []
+        spans: list[tuple[int, int, int]] = []
         for index in self._filter.survivors(self._kernel.combine("pair", left, right)).tolist():
             one, other = pairs[index]
-            at = own.get(id(one), own.get(id(other), 0))
-            masked = MASKED in (one.form, other.form)
-            form = FORMS[MASKED if masked else other.form]
-            alive.append(Alive(f"{one.field}+{other.field}", one.block + other.block, at, at + 1, form))
-        return self._look_up(alive, [number] * len(alive))
+            form = FORMS[MASKED if MASKED in (one.form, other.form) else other.form]
+            spans.append(post.spans.get(id(one)) or post.spans[id(other)])
+            alive.append(Alive(f"{one.field}+{other.field}", one.block + other.block, len(alive), len(alive) + 1, form))
+        for hit in self._look_up(alive, [0] * len(alive)):
+            yield spans[hit.start], hit
 
     def _hits(self, pieces: Sequence[Piece], joining: Joining) -> tuple[Batch, list[Hit], set[int]]:
         """Return the batch, the terms of records that stand in it, and the pages that reached a cap."""
