@@ -22,7 +22,7 @@ from matchers.postings import walk
 from matchers.scanners.sink import EXACT, FORMS, MASKED
 from matchers.sightings import MOST_ELEMENTS, Hit, weigh
 from matchers.survey import LEFT, RIGHT, Sighted, Survey, Surveyor, shapes
-from matchers.threads import MOST_FOUND, MOST_HALVES, BriefMemory, Half, Post, ThreadMemory, Trace, crossed
+from matchers.threads import MOST_FOUND, BriefMemory, Half, Post, ThreadMemory, Trace, crossed
 from model.match import Match, Verdict
 from model.page import Passage
 
@@ -69,15 +69,15 @@ class Joining:
     threads: Sequence[tuple[str, ...]]
     """For each page the keys of its threads; none if it belongs to none."""
     memory: ThreadMemory
-    post: Post | None = None
-    """The post that was begun and is not yet joined."""
+    begun: dict[int, Post]
+    """Posts that were begun and are not yet joined, by page."""
 
     @classmethod
     def of(cls, count: int, threads: Sequence[Sequence[str] | None] | None, memory: ThreadMemory | None) -> Self:
         """Return it for so many pages; a single key may stand for itself."""
         keys = threads or [None] * count
         told = [(each,) if isinstance(each, str) else tuple(each or ()) for each in keys]
-        return cls(told, memory or BriefMemory())
+        return cls(told, memory or BriefMemory(), {})
 
     def posts(self, pieces: Sequence[Piece], starts: NDArray[np.int64], length: int) -> NDArray[np.int64] | None:
         """Return first and last unit of each piece that belongs to a thread, or None if none does."""
@@ -164,13 +164,8 @@ class Engine:
         capped |= full
         if hits:
             self._weigh(batch, hits, found)
-        for number, piece in enumerate(pieces):
-            if not joining.threads[piece.page]:
-                continue
-            if joining.post is None or joining.post.page != piece.page:
-                self._join(joining, found)
-                joining.post = Post(piece.page)
-            self._halve(batch, number, joining.post)
+        self._halve(batch, joining)
+        self._join(joining, found, before=pieces[-1].page)
 
     def _weigh(self, batch: Batch, hits: Sequence[Hit], found: Found) -> None:
         """Add the evidence of a batch."""
@@ -182,32 +177,47 @@ class Engine:
         for (page, handle), some in by_record.items():
             found[page][handle] += weighing.evidence(handle, some, details.get(handle, b""))
 
-    def _halve(self, batch: Batch, number: int, post: Post) -> None:
-        """Add to a post what one piece of it shows that may be half of a conjunction."""
-        first, last = batch.units_of(number)
-        for halves, names in ((post.left, LEFT), (post.right, RIGHT)):
+    def _halve(self, batch: Batch, joining: Joining) -> None:
+        """Add to each post of a thread what a batch shows of it that may be half of a conjunction."""
+        posts = [
+            joining.begun.setdefault(piece.page, Post()) if joining.threads[piece.page] else None
+            for piece in batch.pieces
+        ]
+        wanted = np.array([post is not None for post in posts])
+        if not wanted.any():
+            return
+        for side, names in enumerate((LEFT, RIGHT)):
             for name in names:
                 seen = batch.survey.seen[name]
-                chosen = seen.within(first, last)[: MOST_HALVES - len(halves)].tolist()
-                if not chosen:
+                at = batch.pieces_at(seen.start)
+                kept = []
+                for index in np.flatnonzero(wanted[at] & (batch.pieces_at(seen.end - 1) == at)).tolist():
+                    post = posts[at[index]]
+                    if post is not None and post.has_room(side):
+                        post.taken[side] += 1
+                        kept.append((index, int(at[index]), post))
+                if not kept:
                     continue
-                blocks = self._kernel.blocks_of(name, [seen.text(index) for index in chosen])
-                for index, block in zip(chosen, blocks, strict=True):
-                    half = Half(name, block.tobytes(), int(seen.form[index]))
+                blocks = self._kernel.blocks_of(name, [seen.text(index) for index, _, _ in kept])
+                for (index, number, post), block in zip(kept, blocks, strict=True):
                     span = batch.characters(number, int(seen.start[index]), int(seen.end[index]))
-                    halves.append(half)
-                    post.spans[id(half)] = (batch.pieces[number].passage, *span)
+                    half = Half(name, block.tobytes(), int(seen.form[index]))
+                    post.add(side, half, (batch.pieces[number].passage, *span))
 
-    def _join(self, joining: Joining, found: Found) -> None:
-        """Join the post that was begun with what its threads showed before, and remember it."""
-        post, joining.post = joining.post, None
-        if post is None:
-            return
-        here = found[post.page]
+    def _join(self, joining: Joining, found: Found, before: int | None = None) -> None:
+        """Join the posts that were begun with what their threads showed before, and remember them, in order.
+
+        The post of page `before` may go on in the next batch, and waits.
+        """
+        for page in [page for page in joining.begun if page != before]:
+            self._join_post(page, joining.begun.pop(page), joining, found[page])
+
+    def _join_post(self, page: int, post: Post, joining: Joining, here: dict[bytes, list[Evidence]]) -> None:
+        """Add to the evidence of one post what its threads showed before, and remember it."""
         trace = post.trace(self._worth_remembering(here))
-        before = joining.recall(post.page)
-        joining.remember(post.page, trace)
-        pairs = itertools.chain(crossed(before, trace, PARTNERS), post.apart(PARTNERS))
+        before = joining.recall(page)
+        joining.remember(page, trace)
+        pairs = crossed(before, trace, PARTNERS)
         for (passage, start, end), hit in self._crossed(list(itertools.islice(pairs, MOST_LOOKUPS)), post):
             here[hit.payload.handle] += [
                 replace(each, passage=passage, start=start, end=end, joined=True) for each in weigh([hit])

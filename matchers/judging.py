@@ -63,6 +63,10 @@ class Batch:
         """Return the number of the piece that holds a unit."""
         return int(np.searchsorted(self._starts, unit, side="right")) - 1
 
+    def pieces_at(self, units: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return the number of the piece that holds each unit."""
+        return np.searchsorted(self._starts, units, side="right") - 1
+
     def units_of(self, piece: int) -> tuple[int, int]:
         """Return the first unit of a piece and the one after its last."""
         last = int(self._starts[piece + 1]) - 1 if piece + 1 < len(self._starts) else len(self.folded)

@@ -107,25 +107,25 @@ class Draft(ThreadMemory):
 class Post:
     """A post of a thread while it is examined, piece by piece."""
 
-    page: int
-    """Number of the page among those examined together."""
-    left: list[Half] = field(default_factory=list, repr=False)
-    right: list[Half] = field(default_factory=list, repr=False)
+    halves: tuple[list[Half], list[Half]] = field(default_factory=lambda: ([], []), repr=False)
+    """Names, and values that stand with names."""
     spans: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     """Passage, first character and one past the last of each half, by its identity."""
+    taken: list[int] = field(default_factory=lambda: [0, 0])
+    """How many of each side there are or will be."""
+
+    def has_room(self, side: int) -> bool:
+        """Tell whether a further half of a side is remembered."""
+        return self.taken[side] < MOST_HALVES
+
+    def add(self, side: int, half: Half, span: tuple[int, int, int]) -> None:
+        """Add a half, and where it stands."""
+        self.halves[side].append(half)
+        self.spans[id(half)] = span
 
     def trace(self, found: Mapping[bytes, tuple[Evidence, ...]]) -> Trace:
         """Return what is to be remembered, with what was found of records."""
-        return Trace(tuple(self.left), tuple(self.right), found)
-
-    def apart(self, partners: Mapping[str, Sequence[str]]) -> Iterator[tuple[Half, Half]]:
-        """Yield the conjunctions of a name and another value that stand in two passages: title and body, say."""
-        for left in self.left:
-            wanted = partners.get(left.field, ())
-            passage = self.spans[id(left)][0]
-            for right in self.right:
-                if right.field in wanted and self.spans[id(right)][0] != passage:
-                    yield left, right
+        return Trace(tuple(self.halves[0]), tuple(self.halves[1]), found)
 
 
 def crossed(before: Sequence[Trace], now: Trace, partners: Mapping[str, Sequence[str]]) -> Iterator[tuple[Half, Half]]:

@@ -47,9 +47,8 @@ def config(installed: Installation) -> Config:
 def stores(config: Config) -> Iterator[Stores]:
     """Give the stores, without traces of another test."""
     with open_stores(config) as opened:
-        opened.traces.forget(0)
+        forget_all(opened)
         yield opened
-        opened.traces.forget(0)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +62,11 @@ def opened(config: Config) -> Iterator[Examiner]:
 def examiner(opened: Examiner, stores: Stores) -> Examiner:
     """Give an examiner on this test's stores."""
     return dataclasses.replace(opened, stores=stores)
+
+
+def forget_all(stores: Stores) -> None:
+    """Forget every trace, those that a test dated later too."""
+    TraceStore(stores.database, lambda: now() + timedelta(days=365)).forget(0)
 
 
 def post(
@@ -121,7 +125,7 @@ def test_an_author_is_followed_through_threads_and_strangers_are_not(stores, exa
 def test_posts_far_apart_are_not_joined(config, stores, examiner):
     """After `matching.join_days` a post is forgotten; a day earlier it is not."""
     for days, verdict in ((6, Verdict.LEAK), (8, Verdict.NOTHING)):
-        stores.traces.forget(0)
+        forget_all(stores)
         post(stores, NAME)
         work(examiner)
         later = TraceStore(stores.database, lambda days=days: now() + timedelta(days=days))
@@ -135,7 +139,8 @@ def test_with_join_days_0_nothing_is_remembered(stores, examiner):
     """Off is off."""
     off = dataclasses.replace(examiner, remembrance=dataclasses.replace(examiner.remembrance, days=0))
     for text in (NAME, DATE):
-        assert found(work(off)[post(stores, text)]) is Verdict.NOTHING
+        page_id = post(stores, text)
+        assert found(work(off)[page_id]) is Verdict.NOTHING
     assert stores.traces.count() == 0
 
 
@@ -144,13 +149,13 @@ def test_a_page_examined_again_is_not_joined_with_itself(stores, examiner):
     text = NAME + "。" + "今天天气不错。" * 100 + DATE
     page_id = post(stores, text, attached=b"PK\x03\x04 torn")
     for _ in range(2):
-        assert found(work(examiner)[page_id]) is Verdict.UNREADABLE
+        ended = work(examiner)[page_id]
+        assert (found(ended), ended.matches) == (Verdict.UNREADABLE, ())
         assert stores.traces.count() == 1
         assert stores.pages.requeue([page_id]) == 1
+    work(examiner)
     second = post(stores, DATE)
-    ended = work(examiner)
-    assert found(ended[page_id]) is Verdict.UNREADABLE
-    assert found(ended[second]) is Verdict.LEAK
+    assert found(work(examiner)[second]) is Verdict.LEAK
 
 
 class Breaking(TraceStore):
