@@ -21,6 +21,7 @@ import structlog
 from decoders.interface import Sandbox
 from matchers.engine import Examination
 from matchers.epochs import Examines
+from matchers.threads import BriefMemory, Draft, ThreadMemory
 from model.errors import SpillwatchError
 from model.match import Element, Match, Verdict
 from model.page import Decoded, Part, Passage, Reason
@@ -57,8 +58,9 @@ class BulkExaminer:
 
     def examine(self, lines: Iterable[bytes | str]) -> Iterator[dict[str, Any]]:
         """Yield one answer for each line that is not empty: alone ones as they come, those of threads at the end."""
+        memory = BriefMemory()
         for items, decoded in self._decoded(batches(items_in(lines))):
-            yield from self._answers(items, decoded)
+            yield from self._answers(items, decoded, memory)
 
     def _decoded(self, batched: Iterable[list[Item]]) -> Iterator[tuple[list[Item], list[Decoded]]]:
         """Yield batches with what the decoders made of them, always one batch ahead of the caller."""
@@ -76,28 +78,37 @@ class BulkExaminer:
         decoded = iter(self.sandbox.decode_each([item.part for item in items if item.part is not None]))
         return [next(decoded) if item.part is not None else Decoded((), ()) for item in items]
 
-    def _answers(self, items: Sequence[Item], decoded: Sequence[Decoded]) -> Iterator[dict[str, Any]]:
+    def _answers(
+        self, items: Sequence[Item], decoded: Sequence[Decoded], memory: ThreadMemory
+    ) -> Iterator[dict[str, Any]]:
         pages = [each.passages for each in decoded]
-        examinations = self._match(pages, [item.thread_id for item in items])
+        examinations = self._match(pages, [item.thread_id for item in items], memory)
         handles = list(dict.fromkeys(match.handle for each in examinations if each for match in each.matches))
         refs = self.references(handles) if handles else {}
         for item, each, examination in zip(items, decoded, examinations, strict=True):
             yield answer(item, each, examination, refs)
 
-    def _match(self, pages: Sequence[Sequence[Passage]], threads: Sequence[str | None]) -> list[Examination | None]:
-        """Return the examination of each page; pages of one thread stand in one call, in order.
+    def _match(
+        self, pages: Sequence[Sequence[Passage]], threads: Sequence[str | None], memory: ThreadMemory
+    ) -> list[Examination | None]:
+        """Return the examination of each page, joined with the posts of its thread so far.
 
         If a batch fails, its pages are examined one by one, and the one at fault has no examination.
         """
+        draft = Draft(memory)
         try:
-            return list(self.engine.examine_many(pages))
+            found = list[Examination | None](self.engine.examine_many(pages, threads, draft))
         except SpillwatchError:
             raise  # not the fault of a page
         except Exception:
             log.exception("page could not be examined" if len(pages) == 1 else "batch could not be examined")
+        else:
+            draft.keep()
+            return found
         if len(pages) == 1:
             return [None]
-        return [found for page, thread in zip(pages, threads, strict=True) for found in self._match([page], [thread])]
+        each = (self._match([page], [thread], memory) for page, thread in zip(pages, threads, strict=True))
+        return [examination for alone in each for examination in alone]
 
 
 def items_in(lines: Iterable[bytes | str]) -> Iterator[Item]:
@@ -250,4 +261,4 @@ def _element(element: Element) -> dict[str, Any]:
         "similarity": round(element.similarity, 3),
         "passage": element.passage,
         "span": [element.start, element.end],
-    }
+    } | ({"joined": True} if element.joined else {})

@@ -88,7 +88,10 @@ def checked(target: str, outcome: "Checked", evidence: Path, *, as_json: bool) -
         say(f"  not read: {reason}")
     for page in outcome.pages:
         for match in page.matches:
-            found = ", ".join(f"{'+'.join(element.kinds)} ({element.form})" for element in match.elements)
+            found = ", ".join(
+                f"{'+'.join(element.kinds)} ({element.form}{', with another post' if element.joined else ''})"
+                for element in match.elements
+            )
             say(f"  {match.verdict}, score {match.score:.2f}: {found}")
         for alert_id in page.alerts:
             say(f"  alert {alert_id}; see: spillwatch show {alert_id}")

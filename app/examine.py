@@ -10,12 +10,13 @@ import structlog
 from alerts import triage
 from alerts.evidence import snapshot
 from alerts.interface import EvidenceSettings
+from app.remembering import PageMemory, Remembrance
 from app.report import report_within, write
 from app.stores import Stores
 from decoders.interface import Sandbox
 from matchers.epochs import Examines
 from model.alert import Subject
-from model.errors import EvidenceError, KeyUnusable, StorageError, Superseded
+from model.errors import EvidenceError, KeyUnusable, Outrun, StorageError, Superseded
 from model.match import Match, Verdict
 from model.page import Decoded, Page, Reason
 from storage.database import Transaction
@@ -58,6 +59,8 @@ class Examiner:
     site_classes: Mapping[str, str]
     """Configured site → the description or spider that reads it, as messages tell it."""
     clock: Callable[[], datetime]
+    remembrance: Remembrance
+    """What was shown by other posts of a page's threads."""
 
     def examine_due(self, owner: str, limit: int = 8) -> Generator[Examined, None, None]:
         """Lease what waits in the spool and carry each page to its end, until nothing waits.
@@ -99,31 +102,51 @@ class Examiner:
         """Carry one leased page to its end: examined, or quarantined with a reason."""
         page = unseal(leased.sealed, *self.spool_keys)
         decoded = self.sandbox.decode(page.parts)
-        examination = self.engine.examine_many([decoded.passages])[0]
+        while True:
+            memory = self.remembrance.of(page)
+            try:
+                return self._end(leased, page, decoded, memory)
+            except Outrun:
+                log.info("page examined again with a post of its thread", page=page.page_id, site=page.site)
+
+    def _end(self, leased: LeasedPage, page: Page, decoded: Decoded, memory: PageMemory) -> Examined:
+        """Match a page and write how it ended. Raises `Outrun` if nothing was written, and all must be done again."""
+        examination = self.engine.examine_many([decoded.passages], [memory.threads], memory)[0]
         unread = _unread(decoded, capped=examination.capped)
         if examination.matches:
-            return self._raise(leased, page, decoded, examination.matches, unread)
+            return self._raise(leased, page, decoded, examination.matches, unread, memory)
         if unread:
-            return self._quarantine(leased, decoded, unread)
-        return self._dismiss(leased, decoded)
+            return self._quarantine(leased, decoded, unread, memory)
+        return self._dismiss(leased, decoded, memory)
 
-    def _quarantine(self, leased: LeasedPage, decoded: Decoded, unread: tuple[Reason, ...]) -> Examined:
+    def _quarantine(
+        self, leased: LeasedPage, decoded: Decoded, unread: tuple[Reason, ...], memory: PageMemory | None = None
+    ) -> Examined:
         """Keep the page sealed, with the reason, until all of it can be read; tell people."""
         with self.stores.database.transaction() as tx:
             self.stores.pages.quarantine(tx, leased, unread[0], decoded.outcomes)
+            if memory is not None:
+                memory.keep(tx)
             self._tell_unread(tx, leased.site, unread)
         log.warning("page quarantined", page=leased.page_id, site=leased.site, reason=unread[0])
         return Examined(leased.page_id, leased.site, Verdict.UNREADABLE, unread=unread)
 
-    def _dismiss(self, leased: LeasedPage, decoded: Decoded) -> Examined:
+    def _dismiss(self, leased: LeasedPage, decoded: Decoded, memory: PageMemory) -> Examined:
         """Everything was read and nothing matched: delete what was captured, keep the count."""
         with self.stores.database.transaction() as tx:
             self.stores.pages.finish(tx, leased, Verdict.NOTHING, decoded.outcomes)
+            memory.keep(tx)
         log.debug("page examined", page=leased.page_id, site=leased.site, verdict=Verdict.NOTHING)
         return Examined(leased.page_id, leased.site, Verdict.NOTHING)
 
     def _raise(
-        self, leased: LeasedPage, page: Page, decoded: Decoded, matches: Sequence[Match], unread: tuple[Reason, ...]
+        self,
+        leased: LeasedPage,
+        page: Page,
+        decoded: Decoded,
+        matches: Sequence[Match],
+        unread: tuple[Reason, ...],
+        memory: PageMemory,
     ) -> Examined:
         """Keep evidence first (idempotent by page id), then alert, outbox and page in one transaction."""
         now = self.clock()
@@ -143,6 +166,7 @@ class Examiner:
             )
             write(tx, self.stores, self.channels, raised, now)
             self.stores.pages.finish(tx, leased, verdict, decoded.outcomes)
+            memory.keep(tx)
             self._tell_unread(tx, page.site, unread)
         alerts = [alert.alert_id for alert in raised.new] + [update.alert_id for update in raised.sightings]
         log.warning("alert raised", page=page.page_id, site=page.site, verdict=verdict, alerts=alerts[:20])

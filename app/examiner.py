@@ -46,6 +46,7 @@ def work(config: Config, stores: Stores, stopping: threading.Event, *, once: boo
     with closing(Renewal(config)) as renewal:
         while not stopping.is_set():
             erase_expired(config, stores)
+            forget_traces(config, stores)
             if not folds_as_enrolled(stores):
                 words = ["enrolment-outdated"]
                 report_problem(stores, tuple(open_channels(config)), Subject.SYSTEM, "", words, now())
@@ -77,6 +78,14 @@ def erase_expired(config: Config, stores: Stores) -> int:
         stores.database.scrub()
         log.info("records erased by retention", records=len(due))
     return len(due)
+
+
+def forget_traces(config: Config, stores: Stores) -> int:
+    """Forget what was remembered of posts that are too old to be joined; return how many."""
+    gone = stores.traces.forget(max(0, config.matching.join_days))
+    if gone:
+        log.info("traces forgotten", traces=gone)
+    return gone
 
 
 def _until_changed(

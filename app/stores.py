@@ -10,6 +10,7 @@ from storage.outbox import Outbox
 from storage.pages import PageStore
 from storage.records import RecordStore
 from storage.scans import ScanStore
+from storage.traces import TraceStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Stores:
     alerts: AlertStore
     outbox: Outbox
     leases: Leases
+    traces: TraceStore
 
     @classmethod
     def of(cls, database: Database) -> "Stores":
@@ -38,4 +40,5 @@ class Stores:
             AlertStore(database),
             Outbox(database),
             Leases(database),
+            TraceStore(database),
         )

@@ -15,6 +15,7 @@ from app.bulk import BulkExaminer
 from app.config import Config
 from app.examine import Examiner
 from app.filtering import FilterChanges, FilteredRecords, FilterWatch, current_filter
+from app.remembering import Remembrance
 from app.secret import linkage_key, resolve
 from app.stores import Stores
 from decoders.sandbox import open_sandbox
@@ -27,6 +28,7 @@ from matchers.fingerprints import Enroller
 from matchers.interface import TagFilter
 from matchers.kernel import Kernel
 from matchers.keys import LinkageKey, LocalEvaluator
+from matchers.remembered import TraceKey
 from model.errors import ConfigError
 from storage.database import Database
 from storage.sealing import KeyPair, keypair_from
@@ -172,6 +174,7 @@ def open_examiner(config: Config, stores: Stores, members: TagFilter | None = No
             channels=tuple(open_channels(config)),
             site_classes={name: site.use for name, site in config.sites.items()},
             clock=now,
+            remembrance=open_remembrance(config, keys, stores),
         )
     finally:
         sandbox.close()
@@ -192,6 +195,12 @@ def open_bulk(config: Config, stores: Stores) -> Iterator[BulkExaminer]:
         )
     finally:
         sandbox.close()
+
+
+def open_remembrance(config: Config, keys: Keyring, stores: Stores) -> Remembrance:
+    """Return what is remembered of posts; what was sealed under an older epoch opens too."""
+    live = tuple(TraceKey(each.key.thread_key(each.epoch)) for each in keys.all)
+    return Remembrance(stores.traces, live, config.matching.join_days)
 
 
 def capture_context(config: Config, isolation: str) -> CaptureContext:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,10 @@ from matchers.kernel import Kernel
 from matchers.kinds import by_code, keyword, kinds
 from matchers.postings import Payload, walk
 from matchers.scanners.sink import EXACT, FORMS, MASKED
-from matchers.sightings import Hit, weigh
+from matchers.sightings import MOST_ELEMENTS, Hit, weigh
 from matchers.survey import LEFT, RIGHT, Sighted, Survey, Surveyor, shapes
-from matchers.threads import MOST_HALVES, BriefMemory, Half, ThreadMemory, Trace, crossed
-from model.match import Match
+from matchers.threads import MOST_FOUND, BriefMemory, Half, Post, ThreadMemory, Trace, crossed
+from model.match import Match, Verdict
 from model.page import Passage
 
 LONGEST_CHAIN: Final = 64
@@ -66,22 +66,50 @@ class Alive:
     """Number of the piece that holds it."""
 
 
+_NO_TAGS: Final = np.zeros(0, np.uint64)
 Found = dict[int, dict[bytes, list[Evidence]]]
 """Page → handle → what speaks of the record."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Joining:
     """Which pages belong to threads, and what is remembered of these."""
 
-    threads: Sequence[str | None]
+    threads: Sequence[tuple[str, ...]]
+    """For each page the keys of its threads; none if it belongs to none."""
     memory: ThreadMemory
+    begun: dict[int, Post]
+    """Posts that were begun and are not yet joined, by page."""
+
+    @classmethod
+    def of(cls, count: int, threads: Sequence[Sequence[str] | None] | None, memory: ThreadMemory | None) -> Self:
+        """Return it for so many pages; a single key may stand for itself."""
+        keys = threads or [None] * count
+        told = [(each,) if isinstance(each, str) else tuple(each or ()) for each in keys]
+        return cls(told, memory or BriefMemory(), {})
 
     def posts(self, pieces: Sequence[Piece], starts: NDArray[np.int64], length: int) -> NDArray[np.int64] | None:
         """Return first and last unit of each piece that belongs to a thread, or None if none does."""
         ends = np.append(starts[1:] - 1, length)
-        chosen = [number for number, piece in enumerate(pieces) if self.threads[piece.page] is not None]
+        chosen = [number for number, piece in enumerate(pieces) if self.threads[piece.page]]
         return np.stack([starts.take(chosen), ends.take(chosen)], axis=1) if chosen else None
+
+    def recall(self, page: int) -> list[Trace]:
+        """Return what is remembered of the threads of a page: of each post once."""
+        known: list[Trace] = []
+        for thread in self.threads[page]:
+            known += [trace for trace in self.memory.recall(thread) if trace not in known]
+        return known
+
+    def names_before(self, page: int) -> NDArray[np.uint64]:
+        """Return the filter tags of the whole names that earlier posts of the page's threads show."""
+        blocks = [half.block for trace in self.recall(page) for half in trace.left if half.field == "name"]
+        return np.frombuffer(b"".join(blocks), np.uint64)[::2].copy()
+
+    def remember(self, page: int, trace: Trace) -> None:
+        """Keep the trace of a page in each of its threads, unless it is of no use."""
+        for thread in self.threads[page] if trace.left or trace.right or trace.found else ():
+            self.memory.remember(thread, trace)
 
 
 class Engine:
@@ -118,24 +146,25 @@ class Engine:
     def examine_many(
         self,
         pages: Sequence[Sequence[Passage]],
-        threads: Sequence[str | None] | None = None,
+        threads: Sequence[Sequence[str] | None] | None = None,
         memory: ThreadMemory | None = None,
     ) -> list[Examination]:
         """Return the examination of each page, in order; vector passes over many of them.
 
-        `threads` says for each page to which thread it belongs, if to any: what was split over posts of one is joined,
-        in the order given, with what `memory` holds of it from before.
+        `threads` says for each page to which threads it belongs, if to any, by one key or several: what was split over
+        posts of one is joined, in the order given, with what `memory` holds of it from before.
         """
         found: Found = defaultdict(lambda: defaultdict(list))
         capped: set[int] = set()
-        joining = Joining(threads or [None] * len(pages), memory or BriefMemory())
+        joining = Joining.of(len(pages), threads, memory)
         for pieces in _batches(pages):
             self._batch(pieces, joining, found, capped)
+        self._join(joining, found)
         return [self._examination(found.get(number, {}), number in capped) for number in range(len(pages))]
 
     def hits(self, passages: Sequence[Passage]) -> list[Hit]:
         """Return every enrolled term that stands on a page, before anything is weighed: for tests and diagnosis."""
-        alone = Joining([None], BriefMemory())
+        alone = Joining.of(1, None, None)
         return [hit for pieces in _batches([passages]) for _, found, _ in self._hits(pieces, alone) for hit in found]
 
     def _examination(self, found: Mapping[bytes, Sequence[Evidence]], capped: bool) -> Examination:
@@ -147,81 +176,106 @@ class Engine:
         """Add what one batch shows of each record on each page."""
         for batch, hits, full in self._hits(pieces, joining):
             capped |= full
-            if hits:
-                self._weigh(batch, hits, found)
-            for number, piece in enumerate(batch.pieces):
-                thread = joining.threads[piece.page]
-                if thread is not None:
-                    self._join(batch, number, thread, joining.memory, found)
+            self._halve(batch, joining)
+            self._weigh(batch, hits, joining, found)
 
-    def _weigh(self, batch: Batch, hits: Sequence[Hit], found: Found) -> None:
-        """Add the evidence of a batch."""
-        by_record: dict[tuple[int, bytes], list[Hit]] = defaultdict(list)
+    def _weigh(self, batch: Batch, hits: Sequence[Hit], joining: Joining, found: Found) -> None:
+        """Add the evidence of a batch, page by page: a post of a thread is joined with those before it."""
+        by_page: dict[int, dict[bytes, list[Hit]]] = defaultdict(lambda: defaultdict(list))
         for hit in hits:
-            by_record[batch.page_of(hit.passage), hit.payload.handle].append(hit)
-        details = self._store.details([handle for _, handle in by_record])
-        weighing = Judge(self._kernel, batch, self._surveyor, hits, self._commonness)
-        for (page, handle), some in by_record.items():
-            found[page][handle] += weighing.evidence(handle, some, details.get(handle, b""))
+            by_page[batch.page_of(hit.passage)][hit.payload.handle].append(hit)
+        details = self._store.details([handle for some in by_page.values() for handle in some]) if hits else {}
+        weighing = Judge(self._kernel, batch, self._surveyor, hits, self._commonness) if hits else None
+        for page in sorted({piece.page for piece in batch.pieces}):
+            self._join(joining, found, before=page)
+            names = joining.names_before(page) if page in by_page else _NO_TAGS
+            for handle, some in by_page.get(page, {}).items():
+                assert weighing is not None
+                found[page][handle] += weighing.evidence(handle, some, details.get(handle, b""), names)
 
-    def _join(self, batch: Batch, number: int, thread: str, memory: ThreadMemory, found: Found) -> None:
-        """Join one post with what its thread showed before, and remember it."""
-        piece = batch.pieces[number]
-        here = found[piece.page]
-        trace, spans = self._trace(batch, number, {handle: tuple(evidence) for handle, evidence in here.items()})
-        before = memory.recall(thread)
-        memory.remember(thread, trace)
-        if not before:
+    def _halve(self, batch: Batch, joining: Joining) -> None:
+        """Add to each post of a thread what a batch shows of it that may be half of a conjunction."""
+        posts = [
+            joining.begun.setdefault(piece.page, Post()) if joining.threads[piece.page] else None
+            for piece in batch.pieces
+        ]
+        wanted = np.array([post is not None for post in posts])
+        if not wanted.any():
             return
-        for hit in self._crossed(before, trace, number):
-            start, end = spans[hit.start]
+        for side, names in enumerate((LEFT, RIGHT)):
+            for name in names:
+                seen = batch.survey.seen[name]
+                at = batch.pieces_at(seen.start)
+                kept = []
+                for index in np.flatnonzero(wanted[at] & (batch.pieces_at(seen.end - 1) == at)).tolist():
+                    post = posts[at[index]]
+                    if post is not None and post.has_room(side):
+                        post.taken[side] += 1
+                        kept.append((index, int(at[index]), post))
+                if not kept:
+                    continue
+                blocks = self._kernel.blocks_of(name, [seen.text(index) for index, _, _ in kept])
+                for (index, number, post), block in zip(kept, blocks, strict=True):
+                    span = batch.characters(number, int(seen.start[index]), int(seen.end[index]))
+                    half = Half(name, block.tobytes(), int(seen.form[index]))
+                    post.add(side, half, (batch.pieces[number].passage, *span))
+
+    def _join(self, joining: Joining, found: Found, before: int | None = None) -> None:
+        """Join the posts that were begun with what their threads showed before, and remember them, in order.
+
+        Posts from page `before` on wait: there is more of them to come.
+        """
+        for page in sorted(page for page in joining.begun if before is None or page < before):
+            self._join_post(page, joining.begun.pop(page), joining, found[page])
+
+    def _join_post(self, page: int, post: Post, joining: Joining, here: dict[bytes, list[Evidence]]) -> None:
+        """Add to the evidence of one post what its threads showed before, and remember it."""
+        trace = post.trace(self._worth_remembering(here))
+        before = joining.recall(page)
+        joining.remember(page, trace)
+        pairs = crossed(before, trace, PARTNERS)
+        for (passage, start, end), hit in self._crossed(list(itertools.islice(pairs, MOST_LOOKUPS)), post):
             here[hit.payload.handle] += [
-                replace(each, passage=piece.passage, start=start, end=end) for each in weigh([hit])
+                replace(each, passage=passage, start=start, end=end, joined=True) for each in weigh([hit])
             ]
         for handle, evidence in here.items():
             if not evidence:
                 continue
             seen = evidence[0]
             here[handle] = evidence + [
-                replace(each, passage=seen.passage, start=seen.start, end=seen.end)
+                replace(each, passage=seen.passage, start=seen.start, end=seen.end, joined=True)
                 for earlier in before
                 for each in earlier.found.get(handle, ())
             ]
 
-    def _trace(
-        self, batch: Batch, number: int, found: Mapping[bytes, tuple[Evidence, ...]]
-    ) -> tuple[Trace, list[tuple[int, int]]]:
-        """Return what is to be remembered of a post, and where each half stands in it: names first."""
-        first, last = batch.units_of(number)
-        halves: tuple[list[Half], list[Half]] = [], []
-        spans: tuple[list[tuple[int, int]], list[tuple[int, int]]] = [], []
-        for side, names in enumerate((LEFT, RIGHT)):
-            for name in names:
-                seen = batch.survey.seen[name]
-                chosen = seen.within(first, last)[: MOST_HALVES - len(halves[side])]
-                if not len(chosen):
-                    continue
-                blocks = self._kernel.blocks_of(name, [seen.text(index) for index in chosen.tolist()])
-                for index, block in zip(chosen.tolist(), blocks, strict=True):
-                    halves[side].append(Half(name, block.tobytes(), int(seen.form[index])))
-                    spans[side].append(batch.characters(number, int(seen.start[index]), int(seen.end[index])))
-        return Trace(tuple(halves[0]), tuple(halves[1]), found), spans[0] + spans[1]
+    def _worth_remembering(self, here: Mapping[bytes, Sequence[Evidence]]) -> dict[bytes, tuple[Evidence, ...]]:
+        """Return what was found of records, the most telling first, without those that are a leak already."""
+        kept = [
+            (handle, sorted(evidence, key=lambda each: -sum(each.bits))[:MOST_ELEMENTS])
+            for handle, evidence in here.items()
+            if evidence
+        ]
+        kept.sort(key=lambda each: -sum(each[1][0].bits))
+        matches = {handle: judge(handle, evidence, self._settings, self._records) for handle, evidence in kept}
+        open_ones = [each for each in kept if (match := matches[each[0]]) is None or match.verdict is not Verdict.LEAK]
+        return {handle: tuple(evidence) for handle, evidence in open_ones[:MOST_FOUND]}
 
-    def _crossed(self, before: Sequence[Trace], now: Trace, number: int) -> list[Hit]:
-        """Return the conjunctions between posts that are enrolled; `start` is the number of the half in this post."""
-        own = {id(half): index for index, half in enumerate((*now.left, *now.right))}
-        pairs = list(itertools.islice(crossed(before, now, PARTNERS), MOST_LOOKUPS))
+    def _crossed(self, pairs: Sequence[tuple[Half, Half]], post: Post) -> Iterator[tuple[tuple[int, int, int], Hit]]:
+        """Yield the conjunctions that are enrolled, each with where its half in this post stands."""
         if not pairs:
-            return []
+            return
         left, right = (np.array([np.frombuffer(pair[side].block, np.uint64)[0] for pair in pairs]) for side in (0, 1))
-        alive = []
+        alive: list[Alive] = []
+        spans: list[tuple[int, int, int]] = []
         for index in self._filter.survivors(self._kernel.combine("pair", left, right)).tolist():
             one, other = pairs[index]
-            at = own.get(id(one), own.get(id(other), 0))
-            masked = MASKED in (one.form, other.form)
-            form = FORMS[MASKED if masked else other.form]
-            alive.append(Alive(f"{one.field}+{other.field}", one.block + other.block, at, at + 1, form, number))
-        return [hit for each, chain in self._look_up(alive) for hit in _hits(each, chain)]
+            form = FORMS[MASKED if MASKED in (one.form, other.form) else other.form]
+            spans.append(post.spans.get(id(one)) or post.spans[id(other)])
+            value = one.block + other.block
+            alive.append(Alive(f"{one.field}+{other.field}", value, len(alive), len(alive) + 1, form, 0))
+        for each, chain in self._look_up(alive):
+            for hit in _hits(each, chain):
+                yield spans[hit.start], hit
 
     def _hits(self, pieces: Sequence[Piece], joining: Joining) -> Iterator[tuple[Batch, list[Hit], set[int]]]:
         """Yield the batch, the terms of records that stand in it, and the pages that reached a cap.

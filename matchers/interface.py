@@ -18,6 +18,8 @@ class MatchingSettings:
     """Score from which a match is suspicious."""
     window: int = 400
     """Characters within which weak elements are combined."""
+    join_days: int = 7
+    """Days for which posts of one thread or author are joined; 0: never."""
 
 
 class PostingStore(Protocol):

@@ -1,7 +1,7 @@
 """Weighs what was seen of a record: its identifiers and conjunctions, its text, and what supports them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -21,6 +21,7 @@ from matchers.survey import Survey, Surveyor
 
 __all__ = ["Batch", "Evidence", "Judge", "Piece", "judge"]
 
+_NO_TAGS = np.zeros(0, np.uint64)
 NEAR = 100
 """Characters around a hit in which supporting elements are looked for."""
 ADDRESS_HAN, ADDRESS_LATIN, MOST_ADDRESS_BITS = (1.6, 3), (0.7, 4), 16.0
@@ -82,6 +83,10 @@ class Batch:
         """Return the number of the piece that holds a unit."""
         return int(np.searchsorted(self._starts, unit, side="right")) - 1
 
+    def pieces_at(self, units: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return the number of the piece that holds each unit."""
+        return np.searchsorted(self._starts, units, side="right") - 1
+
     def units_of(self, piece: int) -> tuple[int, int]:
         """Return the first unit of a piece and the one after its last."""
         last = int(self._starts[piece + 1]) - 1 if piece + 1 < len(self._starts) else len(self.folded)
@@ -131,21 +136,25 @@ class Judge:
         self._quotations = Quotations(kernel, *stream, hits, commonness)
         self._nearby = _Nearby(kernel, batch, surveyor, hits)
 
-    def evidence(self, handle: bytes, hits: Sequence[Hit], sealed: bytes) -> list[Evidence]:
-        """Return what one page shows of one record, its spans in characters of the page's passages."""
+    def evidence(
+        self, handle: bytes, hits: Sequence[Hit], sealed: bytes, names: NDArray[np.uint64] = _NO_TAGS
+    ) -> list[Evidence]:
+        """Return what one page shows of one record, its spans in characters of the page's passages.
+
+        `names` are the filter tags of whole names that earlier posts of the page's thread show.
+        """
         found = weigh(hits)
         if sealed:
             details = open_details(sealed, hits[0].payload.record_key, handle)
             found += self._quotations.evidence(handle, hits, sealed, details)
             found += self._address(hits)
             found += self._public(hits)
-            found += self._support(details, found)
+            found += self._support(details, found, names)
         return [self._shown(each) for each in found]
 
     def _shown(self, each: Evidence) -> Evidence:
         start, end = self._batch.characters(each.passage, each.start, each.end)
-        passage = self._batch.pieces[each.passage].passage
-        return Evidence(each.kinds, each.role, each.form, each.similarity, passage, start, end, each.bits, each.group)
+        return replace(each, passage=self._batch.pieces[each.passage].passage, start=start, end=end)
 
     def _address(self, hits: Sequence[Hit]) -> list[Evidence]:
         """Weigh the stretch of the address that stands on the page."""
@@ -177,35 +186,28 @@ class Judge:
                 )
         return found
 
-    def _support(self, details: Details, evidence: Sequence[Evidence]) -> list[Evidence]:
-        """Return weak values of the record that stand near what was found."""
+    def _support(self, details: Details, evidence: Sequence[Evidence], names: NDArray[np.uint64]) -> list[Evidence]:
+        """Return weak values of the record that stand near what was found, or were named in the thread before."""
         have = {kind for each in evidence for kind in each.kinds}
         weak = all(each.role in ("conjunction", "supporting") for each in evidence)
         found = []
         for support in details.support:
             kind = by_code()[support.kind]
-            if kind in have or (support.field == "birth_date" and "resident_id" in have):
+            if not evidence or kind in have or (support.field == "birth_date" and "resident_id" in have):
                 continue
             near = self._nearby.agreeing(support.field, support.tag, details.salt, evidence)
             if near is not None:
                 piece, start, end = near
                 bits = min(support.weight / 256, NAME_SUPPORT_BITS)
                 found.append(Evidence((kind,), "supporting", "exact", 1.0, piece, start, end, (bits,), "support"))
+                continue
+            seen = evidence[0]
+            span = seen.passage, seen.start, seen.end
+            if support.field == "name" and len(self._nearby.equal("name", names, support.tag, details.salt)):
+                bits = min(support.weight / 256, NAME_SUPPORT_BITS)
+                found.append(Evidence((kind,), "supporting", "exact", 1.0, *span, (bits,), "support", joined=True))
             elif support.field == "birth_date" and weak and self._nearby.shown(support.field, evidence):
-                seen = evidence[0]
-                found.append(
-                    Evidence(
-                        (kind,),
-                        AGAINST,
-                        "exact",
-                        0.0,
-                        seen.passage,
-                        seen.start,
-                        seen.end,
-                        (DISAGREEMENT_BITS,),
-                        AGAINST,
-                    )
-                )
+                found.append(Evidence((kind,), AGAINST, "exact", 0.0, *span, (DISAGREEMENT_BITS,), AGAINST))
         return found
 
 
@@ -228,12 +230,16 @@ class _Nearby:
             near = np.flatnonzero((starts >= low) & (ends <= high))
             if not len(near):
                 continue
-            salted = self._kernel.combine("support", tags.take(near), np.full(len(near), salt, np.uint64))
-            agree = np.flatnonzero((salted & support_mask(name)) == np.uint64(tag))
+            agree = self.equal(name, tags.take(near), tag, salt)
             if len(agree):
                 index = int(near[agree[0]])
                 return each.passage, int(starts[index]), int(ends[index])
         return None
+
+    def equal(self, name: str, tags: NDArray[np.uint64], tag: int, salt: int) -> NDArray[np.intp]:
+        """Return the indices of the values that have a record's supporting tag."""
+        salted = self._kernel.combine("support", tags, np.full(len(tags), salt, np.uint64))
+        return np.flatnonzero((salted & support_mask(name)) == np.uint64(tag))
 
     def shown(self, name: str, evidence: Sequence[Evidence]) -> bool:
         """Tell whether any value of the field stands near the evidence."""

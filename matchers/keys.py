@@ -93,6 +93,10 @@ class LinkageKey:
         """Return K_erase, under which a record's list of postings is sealed."""
         return self._derive(f"erase|epoch={epoch}")
 
+    def thread_key(self, epoch: int = 1) -> bytes:
+        """Return the key of what is remembered of posts until the rest of a leak comes in another one."""
+        return self._derive(f"thread|epoch={epoch}")
+
     def spool_seed(self) -> bytes:
         """Return the private seed (X25519, 32 bytes) of the examiner to whom waiting pages are sealed."""
         return self._derive("spool-x25519")

@@ -58,6 +58,8 @@ class Evidence:
     """Bits for each kind, in the order of `kinds`."""
     group: str
     """Evidence of one group says the same thing: the best counts."""
+    joined: bool = False
+    """All or part of it stood in another post."""
 
 
 def weigh(hits: Sequence[Hit]) -> list[Evidence]:
@@ -112,9 +114,9 @@ def judge(handle: bytes, evidence: Sequence[Evidence], settings: MatchingSetting
         return None
     verdict = Verdict.LEAK if result >= settings.leak else Verdict.SUSPICIOUS
     elements = {
-        Element(each.kinds, each.role, each.form, round(each.similarity, 3), each.passage, each.start, each.end): sum(
-            each.bits
-        )
+        Element(
+            each.kinds, each.role, each.form, round(each.similarity, 3), each.passage, each.start, each.end, each.joined
+        ): sum(each.bits)
         for each in evidence
         if each.role != AGAINST
     }

@@ -2,11 +2,13 @@
 
 A leak may be split: the name in one post, the number in the next. Of each post the pieces that could be halves of a
 conjunction are kept as keyed blocks (16 bytes of AES output, `Kernel.blocks_of`), and what was found of a record but
-was not enough to speak of, as kinds and bits. No text is kept; without the key the blocks mean nothing.
+was not enough for a leak, as kinds and bits. No text is kept; without the key the blocks mean nothing.
 """
 
 import base64
 import json
+import zlib
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
@@ -17,6 +19,10 @@ MOST_POSTS: Final = 12
 """Posts of one thread that are remembered, the latest."""
 MOST_HALVES: Final = 96
 """Names, and other values, that are remembered of one post."""
+MOST_FOUND: Final = 64
+"""Records of which one post may be remembered to have shown something."""
+MOST_THREADS: Final = 10_000
+"""Threads that one process remembers; those that were silent longest are forgotten."""
 
 
 class Half(NamedTuple):
@@ -52,26 +58,82 @@ class ThreadMemory(Protocol):
 
 
 class BriefMemory(ThreadMemory):
-    """Remembers as long as it lives."""
+    """Remembers as long as it lives, and so many threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_THREADS) -> None:
         """Begin with nothing."""
-        self._threads: dict[str, list[Trace]] = {}
+        self._most = most
+        self._threads: OrderedDict[str, list[Trace]] = OrderedDict()
 
     def recall(self, thread: str) -> Sequence[Trace]:
         """Return the traces of the latest posts, oldest first."""
-        return self._threads.get(thread, ())
+        return tuple(self._threads.get(thread, ()))
 
     def remember(self, thread: str, trace: Trace) -> None:
         """Keep the trace of a further post."""
         kept = self._threads.setdefault(thread, [])
+        self._threads.move_to_end(thread)
         kept.append(trace)
         del kept[:-MOST_POSTS]
+        if len(self._threads) > self._most:
+            self._threads.popitem(last=False)
+
+
+class Draft(ThreadMemory):
+    """Keeps nothing for good until told to: what failed and is tried again must not be joined with itself."""
+
+    def __init__(self, memory: ThreadMemory) -> None:
+        """Recall from that memory, and remember there at the end."""
+        self._memory = memory
+        self._fresh: defaultdict[str, list[Trace]] = defaultdict(list)
+
+    def recall(self, thread: str) -> Sequence[Trace]:
+        """Return the traces of the latest posts, oldest first."""
+        return [*self._memory.recall(thread), *self._fresh.get(thread, ())][-MOST_POSTS:]
+
+    def remember(self, thread: str, trace: Trace) -> None:
+        """Keep the trace for now."""
+        self._fresh[thread].append(trace)
+
+    def keep(self) -> None:
+        """Remember everything for good."""
+        for thread, traces in self._fresh.items():
+            for trace in traces:
+                self._memory.remember(thread, trace)
+        self._fresh.clear()
+
+
+@dataclass(slots=True)
+class Post:
+    """A post of a thread while it is examined, piece by piece."""
+
+    halves: tuple[list[Half], list[Half]] = field(default_factory=lambda: ([], []), repr=False)
+    """Names, and values that stand with names."""
+    spans: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    """Passage, first character and one past the last of each half, by its identity."""
+    taken: list[int] = field(default_factory=lambda: [0, 0])
+    """How many of each side there are or will be."""
+
+    def has_room(self, side: int) -> bool:
+        """Tell whether a further half of a side is remembered."""
+        return self.taken[side] < MOST_HALVES
+
+    def add(self, side: int, half: Half, span: tuple[int, int, int]) -> None:
+        """Add a half, and where it stands."""
+        self.halves[side].append(half)
+        self.spans[id(half)] = span
+
+    def trace(self, found: Mapping[bytes, tuple[Evidence, ...]]) -> Trace:
+        """Return what is to be remembered, with what was found of records."""
+        return Trace(tuple(self.halves[0]), tuple(self.halves[1]), found)
 
 
 def crossed(before: Sequence[Trace], now: Trace, partners: Mapping[str, Sequence[str]]) -> Iterator[tuple[Half, Half]]:
-    """Yield the conjunctions of a name in one post and another value in another: one of them in the present post."""
-    for trace in before:
+    """Yield the conjunctions of a name in one post and another value in another, one of them the present one.
+
+    Those with the latest posts come first.
+    """
+    for trace in reversed(before):
         for lefts, rights in ((trace.left, now.right), (now.left, trace.right)):
             for left in lefts:
                 wanted = partners.get(left.field, ())
@@ -80,11 +142,11 @@ def crossed(before: Sequence[Trace], now: Trace, partners: Mapping[str, Sequence
 
 def pack(traces: Sequence[Trace]) -> bytes:
     """Return traces as bytes, to be sealed."""
-    return json.dumps([_plain(trace) for trace in traces], separators=(",", ":")).encode()
+    return zlib.compress(json.dumps([_plain(trace) for trace in traces], separators=(",", ":")).encode())
 
 
 def unpack(packed: bytes) -> list[Trace]:
-    """Return the traces that `pack` wrote."""
+    """Return the traces that `pack` wrote; zeros may stand behind them."""
     return [
         Trace(
             tuple(Half(name, base64.b64decode(block), form) for name, block, form in plain["left"]),
@@ -97,7 +159,7 @@ def unpack(packed: bytes) -> list[Trace]:
                 for handle, evidence in plain["found"].items()
             },
         )
-        for plain in json.loads(packed)
+        for plain in json.loads(zlib.decompressobj().decompress(packed))
     ]
 
 

@@ -11,7 +11,8 @@ SpillwatchError
 ├── EvidenceError        evidence could not be written, opened or verified
 ├── DeliveryError        a message was not accepted; it stays in the outbox
 └── StorageError         the database cannot be used, or refused a write
-    └── Superseded       another process holds the lease: this one must stop writing
+    ├── Superseded       another process holds the lease: this one must stop writing
+    └── Outrun           another post of the thread ended meanwhile: this one must be examined again
 
 A message says what happened, where, and what to do now. It never carries a value, a page's text,
 a crawled URL or a file name from a page: those are what the product keeps from spreading.
@@ -80,3 +81,7 @@ class StorageError(SpillwatchError):
 
 class Superseded(StorageError):
     """Another process holds the lease: this one must stop writing."""
+
+
+class Outrun(StorageError):
+    """Another post of the same thread was examined at the same time, and the two were not joined yet."""

@@ -31,6 +31,9 @@ class Element:
     """First character of the span in the passage's text."""
     end: int
     """One past the last character."""
+    joined: bool = False
+    """All or part of it stood in another post of the same thread or author: the span then is that of the other half, or
+    of what else this page shows of the record."""
 
 
 @dataclass(frozen=True, slots=True)

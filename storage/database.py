@@ -26,7 +26,7 @@ Transaction = Connection
 
 DOOR = "spillwatch_door"
 MIGRATION_LOCK = 0x5350494C4C
-ERASED_FROM = ("posting_blocks", "posting_filters", "posting_runs", "records", "spool", "pages")
+ERASED_FROM = ("posting_blocks", "posting_filters", "posting_runs", "records", "spool", "pages", "traces")
 
 
 class Database:

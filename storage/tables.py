@@ -1,7 +1,7 @@
 """All tables. `migrations/` makes them; a test compares the two.
 
 Three groups: what is enrolled (`records`, `posting_…`: nothing readable, nothing that joins the two), what is
-watched (`items`, `pages`, `spool`, `streams`, `scans` …), and what people are told (`alerts`, `outbox` …).
+watched (`items`, `pages`, `spool`, `traces`, `streams`, `scans` …), and what people are told (`alerts`, `outbox` …).
 Item ids, list names and cursors come from sites and may hold names: they rest as keyed digests or veiled.
 """
 
@@ -148,6 +148,18 @@ part_counts = Table(
     Column("reason", String(32), nullable=False),
     Column("parts", Integer, nullable=False),
     PrimaryKeyConstraint("page_id", "state", "reason"),
+)
+
+traces = Table(
+    "traces",
+    metadata,
+    Column("thread_tag", LargeBinary(16), nullable=False),
+    Column("post_tag", LargeBinary(16), nullable=False),
+    Column("site", String(200), nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("thread_tag", "post_tag"),
+    Index("traces_seen_at", "seen_at"),
 )
 
 streams = Table(

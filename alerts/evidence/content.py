@@ -220,4 +220,5 @@ def _element_tree(element: Element) -> dict[str, Any]:
         "similarity": element.similarity,
         "passage": element.passage,
         "span": [element.start, element.end],
+        "joined": element.joined,
     }

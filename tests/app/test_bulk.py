@@ -8,6 +8,7 @@ import pytest
 
 from app.bulk import BATCH_ITEMS, BulkExaminer, Item, answer, batches, items_in
 from matchers.engine import Examination
+from matchers.threads import BriefMemory
 from model.match import Match, Verdict
 from model.page import Decoded, Part, PartOutcome, Passage, Reason
 from tests.app.installation import Installation, export, install
@@ -110,7 +111,7 @@ def test_a_thread_larger_than_a_batch_is_cut_and_loses_nothing():
 class Failing:
     """An engine that fails over any batch in which one page stands."""
 
-    def examine_many(self, pages):
+    def examine_many(self, pages, threads, memory):
         """Fail, or find nothing."""
         if [] in pages:
             raise KeyError(0)
@@ -120,7 +121,7 @@ class Failing:
 def test_a_page_that_breaks_the_engine_costs_itself_only():
     """The batch is examined page by page; the page at fault has no examination, the others have theirs."""
     bulk = BulkExaminer(sandbox=None, engine=Failing(), references=dict)
-    found = bulk._match([[Passage("a", "body")], [], [Passage("b", "body")]], [None] * 3)
+    found = bulk._match([[Passage("a", "body")], [], [Passage("b", "body")]], [None] * 3, BriefMemory())
     assert [each is None for each in found] == [False, True, False]
 
 
