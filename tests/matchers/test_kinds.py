@@ -59,7 +59,7 @@ VALUES = sorted({value for kind in kinds().values() for value, _ in (*kind.SHOUL
 CELLS = st.one_of(st.sampled_from(VALUES), *(st.from_regex(shape, fullmatch=True) for shape in SHAPES))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(CELLS)
 def test_the_short_way_reads_what_the_long_way_does(value: str) -> None:
     """Where a kind knows the shape of a cell, it gives just what splitting, checking and canonicalising give."""
