@@ -207,8 +207,7 @@ class Drafts:
                     Wanted(grams.field, values, record[place], made.tags, element[place], *same, made.offset, True)
                 )
             if not kind.GRAMS[0].digit:
-                for number in range(len(texts)):
-                    census.add(self._kernel, many.text(number))
+                census.add(self._kernel, many.compact)
                 for index, (width, tokens) in enumerate(excerpts.sequences(self._kernel, many, salts[record])):
                     sequences[int(record[index])].append(TokenSequence(int(element[index]), width, tokens))
         return wanted, sequences
