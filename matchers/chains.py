@@ -45,7 +45,7 @@ def chained(evaluator: Evaluator, wanted: Sequence[Wanted], keys: NDArray[np.uin
 
     `keys` has 48 bytes for each record: handle, record key, passage key.
     """
-    evaluated = b"".join(y for each in wanted for y in evaluator.evaluate(each.field, each.values))
+    evaluated = b"".join(b"".join(evaluator.evaluate(each.field, each.values)) for each in wanted)
     ys = np.frombuffer(evaluated, np.uint8).reshape(-1, Y_BYTES)
     record, element, kind, weight, extra, tags = (
         np.concatenate([np.zeros(0, sort), *(getattr(each, name) for each in wanted)])

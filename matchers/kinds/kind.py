@@ -101,7 +101,7 @@ class Kind(Protocol):
 
 def read(kind: Kind, value: str) -> Reading:
     """Return what a cell holds, nothing where it says so; raises `ValueError` if no part can be a value of the kind."""
-    plain = cast(Callable[[str], str | None] | None, getattr(kind, "plain", None))
+    plain = cast("Callable[[str], str | None] | None", getattr(kind, "plain", None))
     if plain is not None and (one := plain(value)) is not None:
         return Reading((one,), 0)
     return read_any(kind, value)
@@ -111,8 +111,8 @@ def read_any(kind: Kind, value: str) -> Reading:
     """Return what `read` does, without the short way that most values take."""
     if _UNKNOWN.fullmatch(canonical(value).strip()):
         return Reading((), 0)
-    split = cast(Callable[[str], list[str]] | None, getattr(kind, "split", None))
-    slip = cast(Callable[[str], bool] | None, getattr(kind, "slip", None))
+    split = cast("Callable[[str], list[str]] | None", getattr(kind, "split", None))
+    slip = cast("Callable[[str], bool] | None", getattr(kind, "slip", None))
     values: dict[str, None] = {}
     wrong: list[ValueError] = []
     parts = split(value) if split is not None else [value]
@@ -129,7 +129,7 @@ def read_any(kind: Kind, value: str) -> Reading:
 
 def compact(text: str) -> str:
     """Return the letters, digits and Han characters of folded text."""
-    return "".join(character for character in text if character.isalnum())
+    return "".join(filter(str.isalnum, text))
 
 
 def number_terms(canonical: str, bits: float) -> tuple[Term, ...]:
