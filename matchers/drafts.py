@@ -162,10 +162,9 @@ class Drafts:
         names = [name for name in self._names for _ in range(2)]
         partners = np.zeros((len(names), len(names)), np.bool_)
         for one, number in self._names.items():
-            for alias, others in enumerate((PARTNERS.get(one, ()), ALIAS_PARTNERS)):
-                for other in others:
-                    if other in self._names:
-                        partners[2 * number + alias, 2 * self._names[other]] = True
+            for alias, fields in enumerate((PARTNERS.get(one, ()), ALIAS_PARTNERS)):
+                known = [2 * self._names[field] for field in fields if field in self._names]
+                partners[2 * number + alias, known] = True
         lefts, others = pairs(self._record, self._field, self._tags.view(np.int64), partners)
         sort = self._field[lefts] * len(names) + self._field[others]
         order = np.argsort(sort, kind="stable")
@@ -202,7 +201,7 @@ class Drafts:
                 values = [data[at : at + size] for at in range(0, len(data), size)]
                 same = np.full(len(values), kind.CODE), np.full(len(values), round(256 * grams.weight))
                 place = made.text
-                self._marks |= dict.fromkeys((number, grams.field) for number in np.unique(record[place]).tolist())
+                self._marks[grams.field] += np.unique(record[place]).tolist()
                 wanted.append(
                     Wanted(grams.field, values, record[place], made.tags, element[place], *same, made.offset, True)
                 )
