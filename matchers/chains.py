@@ -83,7 +83,8 @@ def tokens(chains: Chains, marks: tuple[NDArray[np.int64], NDArray[np.uint64]], 
     tags = np.concatenate([chains.tags, marks[1]])
     rows[:, Y_BYTES:] = tags.astype(">u8").view(np.uint8).reshape(-1, 8)
     chance = np.frombuffer(secrets.token_bytes(8 * len(record)), np.uint64)
-    data = rows[np.lexsort((chance, record))].tobytes()
+    order = np.argsort(record.astype(np.uint64) << np.uint64(40) | chance >> np.uint64(24))
+    data = rows[order].tobytes()
     ends = TOKEN_BYTES * np.cumsum(np.bincount(record, minlength=count))
     return [data[begin:end] for begin, end in zip([0, *ends.tolist()], ends.tolist(), strict=False)]
 

@@ -127,7 +127,10 @@ class Enroller:
         links = taken[chains.chain] + chains.turn
         kept = np.flatnonzero(links < chains.longest[chains.chain])
         names, sealed = seal_many(chains.ys[chains.chain[kept]], links[kept], chains.payloads[kept])
-        order = np.argsort(np.ascontiguousarray(names).view("S16")[:, 0])
+        high, low = np.ascontiguousarray(names).view(">u8").astype(np.uint64).T
+        order = np.argsort(high)
+        if (np.diff(high[order]) == 0).any():
+            order = np.lexsort((low, high))
         return Batch(prepared.fingerprints, names[order].tobytes(), sealed[order].tobytes())
 
     def handover(self) -> tuple[str, LinkageSchema, int]:
