@@ -81,6 +81,8 @@ def _enrol_many(
             steps.append(step)
         while steps:
             finish()
+        for census in others.censuses():
+            enroller.census.merge(census)
 
 
 def erase(refs: Iterable[str], enroller: Enroller, store: RecordStore) -> tuple[int, list[str]]:

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Self
 
 from app.child import leave_no_core
+from matchers.commonness import Census
 from matchers.fingerprints import Enroller, Prepared
 from matchers.keys import LinkageKey
 from model.errors import SpillwatchError
@@ -84,6 +85,16 @@ class Fingerprinters:
         assert isinstance(answer, Fingerprinted)
         return answer
 
+    def censuses(self) -> Iterator[Census]:
+        """Yield what each process counted in notes. To be asked for when no process has a batch, and once."""
+        for _, ours in self._workers:
+            with _told():
+                ours.send(None)
+                census = ours.recv()
+            if census is not None:
+                assert isinstance(census, Census)
+                yield census
+
     def __enter__(self) -> Self:
         """Return itself."""
         return self
@@ -113,15 +124,16 @@ def processors() -> int:
 
 
 def _work(pipe: Connection) -> None:
-    """Answer batches until the pipe is closed at the other end."""
+    """Answer batches until the pipe is closed at the other end, or what was counted is asked for."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the writer, and the writer ends us
     leave_no_core()
     gc.disable()  # nothing here has cycles, and looking for them costs a third of the time
     with suppress(EOFError, OSError):
         key, schema, epoch = pipe.recv()
         enroller = Enroller(LinkageKey.parse(key), schema, epoch)
-        while True:
-            pipe.send(_answered(enroller, *pipe.recv()))
+        while (question := pipe.recv()) is not None:
+            pipe.send(_answered(enroller, *question))
+        pipe.send(enroller.census if enroller.census.notes else None)
 
 
 def _answered(enroller: Enroller, records: Sequence[Record], known: Sequence[KnownRecord | None]) -> Fingerprinted:

@@ -45,7 +45,7 @@ def chained(evaluator: Evaluator, wanted: Sequence[Wanted], keys: NDArray[np.uin
 
     `keys` has 48 bytes for each record: handle, record key, passage key.
     """
-    evaluated = b"".join(y for each in wanted for y in evaluator.evaluate(each.field, each.values))
+    evaluated = b"".join(b"".join(evaluator.evaluate(each.field, each.values)) for each in wanted)
     ys = np.frombuffer(evaluated, np.uint8).reshape(-1, Y_BYTES)
     record, element, kind, weight, extra, tags = (
         np.concatenate([np.zeros(0, sort), *(getattr(each, name) for each in wanted)])
@@ -83,7 +83,8 @@ def tokens(chains: Chains, marks: tuple[NDArray[np.int64], NDArray[np.uint64]], 
     tags = np.concatenate([chains.tags, marks[1]])
     rows[:, Y_BYTES:] = tags.astype(">u8").view(np.uint8).reshape(-1, 8)
     chance = np.frombuffer(secrets.token_bytes(8 * len(record)), np.uint64)
-    data = rows[np.lexsort((chance, record))].tobytes()
+    order = np.argsort(record.astype(np.uint64) << np.uint64(40) | chance >> np.uint64(24))
+    data = rows[order].tobytes()
     ends = TOKEN_BYTES * np.cumsum(np.bincount(record, minlength=count))
     return [data[begin:end] for begin, end in zip([0, *ends.tolist()], ends.tolist(), strict=False)]
 

@@ -92,7 +92,10 @@ class Columns:
 
 def written(record: Record, row: Sequence[Cell]) -> bytes:
     """Return what `Columns.canonical` gave, and the retention date, as bytes without ambiguity: for the content tag."""
-    parts = [f"{column.prefix}{_counted(chr(10).join(reading.values))}" for column, _, reading in row]
+    parts = []
+    for column, _, reading in row:
+        text = reading.values[0] if len(reading.values) == 1 else "\n".join(reading.values)
+        parts.append(f"{column.prefix}{len(text)}:{text}")
     kept = f"{''.join(parts)}{record.retain_until}{'public' if record.public_figure else ''}"
     return kept.encode("utf-8", "surrogatepass")
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matchers.canonical import HAN, Folded
+from matchers.compiled import compiled
 from matchers.kernel import Kernel
 
 HAN_GRAM, LATIN_GRAM = 4, 12
@@ -74,17 +75,25 @@ class Census:
         self.notes = 0
 
     def add(self, kernel: Kernel, stream: Folded) -> None:
-        """Count one note, given as compact stream; nothing is counted beyond `MOST_NOTES`."""
-        if self.notes >= MOST_NOTES:
+        """Count notes, given as one compact stream with a unit 0 between them; nothing is counted beyond `MOST_NOTES`.
+
+        A gram counts once in a note, however often it stands there.
+        """
+        borders = np.flatnonzero(stream.classes == 0)
+        counted = min(len(borders) + 1, MOST_NOTES - self.notes)
+        if counted <= 0:
             return
-        self.notes += 1
-        for _, tags in _grams(kernel, stream):
-            for row, places in enumerate(_places(tags)):
-                counts = self._counts[row].take(places)
-                self._counts[row][places] = counts + (counts < 255)  # a place named twice is still counted once
+        self.notes += counted
+        for ends, tags in _grams(kernel, stream):
+            note = np.searchsorted(borders, ends)
+            few = int(np.searchsorted(note, counted))
+            for row, places in enumerate(_places(tags[:few])):
+                _count(self._counts[row], places, note)
 
     def merge(self, other: "Census") -> None:
-        """Add what another process counted."""
+        """Add what another process counted, unless enough notes are."""
+        if self.notes >= MOST_NOTES:
+            return
         self.notes += other.notes
         total = self._counts.astype(np.uint16) + other._counts  # noqa: SLF001  the same class
         self._counts = np.minimum(total, 255).astype(np.uint8)
@@ -92,6 +101,22 @@ class Census:
     def commonness(self) -> Commonness:
         """Return what is common among the notes counted so far."""
         return Commonness(self._counts >= max(FEWEST, min(255, self.notes // ONE_IN)), self.notes)
+
+
+@compiled
+def _count(counts: NDArray[np.uint8], places: NDArray[np.int64], note: NDArray[np.int64]) -> None:
+    """Add one to each place that a note has, up to 255; those of one note stand together."""
+    before = np.empty(len(places), np.uint8)
+    first = 0
+    while first < len(places):
+        last = first
+        while last < len(places) and note[last] == note[first]:
+            before[last] = counts[places[last]]
+            last += 1
+        for index in range(first, last):
+            if before[index] < 255:
+                counts[places[index]] = before[index] + 1
+        first = last
 
 
 def _places(tags: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

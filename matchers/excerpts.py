@@ -39,12 +39,6 @@ class Stream:
     sizes: NDArray[np.int64]
     """How many units each has."""
 
-    def text(self, number: int) -> Folded:
-        """Return one of the texts."""
-        first = int(self.starts[number])
-        last = first + int(self.sizes[number])
-        return Folded(self.compact.units[first:last], self.compact.origin[first:last], self.compact.classes[first:last])
-
 
 def stream(texts: Sequence[str]) -> Stream:
     """Return the texts folded and compact."""

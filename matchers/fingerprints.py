@@ -101,7 +101,7 @@ class Enroller:
         for each in wanted:
             searchable[each.record] = True
         problems += [_nothing(good[number]) for number in np.flatnonzero(~searchable).tolist()]
-        keys = b"".join(handles.get(record.ref, secrets.token_bytes(16)) + secrets.token_bytes(32) for record in good)
+        keys = _keys(good, handles)
         chains = chained(self._evaluator, wanted, np.frombuffer(keys, np.uint8))
         plain, support = tokens(chains, drafts.marks(), len(good)), drafts.support(salts)
         fingerprints = tuple(
@@ -127,7 +127,10 @@ class Enroller:
         links = taken[chains.chain] + chains.turn
         kept = np.flatnonzero(links < chains.longest[chains.chain])
         names, sealed = seal_many(chains.ys[chains.chain[kept]], links[kept], chains.payloads[kept])
-        order = np.argsort(np.ascontiguousarray(names).view("S16")[:, 0])
+        high, low = np.ascontiguousarray(names).view(">u8").astype(np.uint64).T
+        order = np.argsort(high)
+        if (np.diff(high[order]) == 0).any():
+            order = np.lexsort((low, high))
         return Batch(prepared.fingerprints, names[order].tobytes(), sealed[order].tobytes())
 
     def handover(self) -> tuple[str, LinkageSchema, int]:
@@ -193,6 +196,15 @@ class Enroller:
             sealed_tokens=_seal(self._token_seal, padded(tokens, LEAST_TOKENS), b"tokens"),
             retain_until=record.retain_until,
         )
+
+
+def _keys(records: Sequence[Record], handles: Mapping[str, bytes]) -> bytes:
+    """Return handle, record key and passage key of each record, 48 bytes, random but for the handles that are given."""
+    keys = secrets.token_bytes(48 * len(records))
+    if not handles:
+        return keys
+    own = (keys[at : at + 48] for at in range(0, len(keys), 48))
+    return b"".join(handles.get(record.ref, each[:16]) + each[16:] for record, each in zip(records, own, strict=True))
 
 
 def _nothing(record: Record) -> EnrolmentError:

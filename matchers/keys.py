@@ -154,7 +154,8 @@ class LocalEvaluator(Evaluator):
         field_key = self._field_keys.get(field)
         if field_key is None:
             field_key = self._field_keys[field] = self._key.field_key(field, self._epoch)
-        messages = [len(value).to_bytes(4, "big") + value for value in values]
+        heads = {length: length.to_bytes(4, "big") for length in set(map(len, values))}
+        messages = [heads[len(value)] + value for value in values]
         if len(messages) < _MANY:
             return [hmac.digest(field_key, message, "sha256") for message in messages]
         data = hmac_each(field_key, messages).tobytes()

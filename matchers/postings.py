@@ -166,7 +166,7 @@ def chain_lengths(store: PostingStore, ys: Rows, longest: NDArray[np.int64]) -> 
         asked = np.minimum(low + low // 2, (low + high) // 2)
         names = _listed(labels(ys[open_ones], asked))
         stored = store.postings(names)
-        there = np.fromiter((name in stored for name in names), np.bool_, len(names))
+        there = np.fromiter(map(stored.__contains__, names), np.bool_, len(names))
         least[open_ones[there]] = asked[there] + 1
         most[open_ones[~there]] = asked[~there]
         open_ones = open_ones[least[open_ones] < most[open_ones]]

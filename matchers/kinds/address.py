@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from matchers.canonical import canonical
-from matchers.kinds.kind import Grams, Term, compact
+from matchers.kinds.kind import UNKNOWN_HAN, Grams, Term, compact
 
 CODE = 8
 ROLE = "supporting"
@@ -32,12 +32,19 @@ _HAN_STREET = re.compile(rf"([{_HAN}]{{1,8}}?(?:{_STREET_END}))(\d{{1,5}}(?:[甲
 _POSTCODE = re.compile(r"(?<![\w-])(\d{4,6})(?:-\d{4})?(?![\w-])")
 _NUMBER_FIRST = re.compile(r"(?<!\d)(\d{1,5}) ([^\W\d_]{3,30})(?![^\W\d_])")
 _NUMBER_LAST = re.compile(r"(?<![^\W\d_])([^\W\d_]{3,30}) (\d{1,5})(?!\d)")
+_PLAIN = re.compile(rf"(?!{UNKNOWN_HAN})[{_HAN}]{{4}}|[0-9]+ [a-z]{{3}}")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 SHOULD_MATCH = (
     ("青榆市梧桐巷27号院3号楼502室", "住在梧桐巷 27 号院 3 号楼 502 室"),
     ("22 Sallow Lane, Elmford", "22, SALLOW LANE"),
 )
 SHOULD_NOT = (("青榆市梧桐巷27号院3号楼502室", "青榆市梧桐巷"),)
+
+
+def plain(value: str) -> str | None:
+    """Return an address that begins with a Chinese place or a house number."""
+    kept = " ".join(canonical(value).split())
+    return kept if _PLAIN.match(kept) else None
 
 
 def canonicalise(value: str) -> str:

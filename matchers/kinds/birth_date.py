@@ -38,6 +38,11 @@ _PLACEHOLDERS = re.compile(
 )
 """Jan 1st of a program's first year, the eves and ends that databases know, and words for unknown."""
 
+_PLAIN = re.compile(
+    r"(?:19(?:0[1-9]|[1-9][0-9])|20(?:[0-2][0-9]|3[0-5]))(-?)"
+    r"(?:(?:0[1-9]|1[0-2])\1(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])\1(?:29|30)|(?:0[13578]|1[02])\1(?:31))"
+)
+
 SHOULD_MATCH = (
     ("14 Mar 1985", "1985-03-14"),
     ("03/04/1985", "1985-04-03"),
@@ -55,6 +60,11 @@ SHOULD_NOT = (
     ("1985-03-14", "1985-03-15"),
     ("1985-03-14", "1985年13月14日"),
 )
+
+
+def plain(value: str) -> str | None:
+    """Return a day written 1985-03-14 or 19850314, if it is in every year and no program's own."""
+    return value.replace("-", "") if _PLAIN.fullmatch(value) else None
 
 
 def split(value: str) -> list[str]:

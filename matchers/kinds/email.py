@@ -13,6 +13,8 @@ CODE = 3
 ROLE = "primary"
 GRAMS: tuple[Grams, ...] = ()
 
+_PLAIN = re.compile(r"[A-Za-z0-9._+-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+")
+
 SHOULD_MATCH = (
     ("he.yunshu@example.com", "联系 He.Yunshu@Example.com。"),
     ("he.yunshu@example.com", "he.yunshu (at) example [dot] com"),
@@ -24,6 +26,11 @@ SHOULD_NOT = (
     ("he.yunshu@example.com", "he.yunshu2@example.com"),
     ("he.yunshu@example.com", "he.yunshu@example.org"),
 )
+
+
+def plain(value: str) -> str | None:
+    """Return one address of ASCII letters, digits and the usual signs."""
+    return value.lower() if _PLAIN.fullmatch(value) else None
 
 
 def split(value: str) -> list[str]:

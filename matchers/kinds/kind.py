@@ -6,10 +6,8 @@ from typing import NamedTuple, Protocol, cast
 
 from matchers.canonical import canonical
 
-_UNKNOWN = re.compile(
-    r"无|不详|未知|没有|暂无|未提供|未填写?|拒绝提供"
-    r"|n/?a|none|null|nil|unknown|unk|not known|not given|declined|(\d)\1{5,}|[\W_]*"
-)
+UNKNOWN_HAN = "无|不详|未知|没有|暂无|未提供|未填写?|拒绝提供"
+_UNKNOWN = re.compile(UNKNOWN_HAN + r"|n/?a|none|null|nil|unknown|unk|not known|not given|declined|(\d)\1{5,}|[\W_]*")
 """What files hold where nothing is known: words, one digit over and over, signs alone."""
 
 
@@ -68,7 +66,9 @@ class Grams(NamedTuple):
 class Kind(Protocol):
     """A module in `matchers/kinds/`.
 
-    Three more functions may stand in one. `split(value) -> list[str]`: the values of a cell that holds several.
+    Four more functions may stand in one. `plain(value) -> str | None`: the canonical form of a cell that holds one
+    value in a usual shape and without a slip, just what the other functions would give; None for any other cell.
+    `split(value) -> list[str]`: the values of a cell that holds several.
     `slip(canonical) -> bool`: whether the value's own check says that it was mistyped; it is enrolled as it stands,
     because a leak would show the same slip. `find(text) -> Iterator[Found]`: what may be values of the kind in
     folded text, where a page is not searched for it by the tokens of letters and digits alone.
@@ -101,10 +101,18 @@ class Kind(Protocol):
 
 def read(kind: Kind, value: str) -> Reading:
     """Return what a cell holds, nothing where it says so; raises `ValueError` if no part can be a value of the kind."""
+    plain = cast("Callable[[str], str | None] | None", getattr(kind, "plain", None))
+    if plain is not None and (one := plain(value)) is not None:
+        return Reading((one,), 0)
+    return read_any(kind, value)
+
+
+def read_any(kind: Kind, value: str) -> Reading:
+    """Return what `read` does, without the short way that most values take."""
     if _UNKNOWN.fullmatch(canonical(value).strip()):
         return Reading((), 0)
-    split = cast(Callable[[str], list[str]] | None, getattr(kind, "split", None))
-    slip = cast(Callable[[str], bool] | None, getattr(kind, "slip", None))
+    split = cast("Callable[[str], list[str]] | None", getattr(kind, "split", None))
+    slip = cast("Callable[[str], bool] | None", getattr(kind, "slip", None))
     values: dict[str, None] = {}
     wrong: list[ValueError] = []
     parts = split(value) if split is not None else [value]
@@ -121,7 +129,7 @@ def read(kind: Kind, value: str) -> Reading:
 
 def compact(text: str) -> str:
     """Return the letters, digits and Han characters of folded text."""
-    return "".join(character for character in text if character.isalnum())
+    return "".join(filter(str.isalnum, text))
 
 
 def number_terms(canonical: str, bits: float) -> tuple[Term, ...]:

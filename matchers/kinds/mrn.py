@@ -14,6 +14,8 @@ CODE = 4
 ROLE = "primary"
 GRAMS: tuple[Grams, ...] = ()
 
+_PLAIN = re.compile(r"[A-Za-z]{1,4}-?[0-9]{4,14}|(?!([0-9])\1+$)[0-9]{4,14}")
+
 SHOULD_MATCH = (
     ("MR20417733", "病历号 MR20417733"),
     ("B-8726732", "B872/6732"),
@@ -25,6 +27,11 @@ SHOULD_NOT = (
     ("MR20417733", "MR20417734"),
     ("2023559227", "20235592278"),
 )
+
+
+def plain(value: str) -> str | None:
+    """Return a number of up to four letters and some digits, not all of them one."""
+    return value.replace("-", "").lower() if _PLAIN.fullmatch(value) else None
 
 
 def canonicalise(value: str) -> str:

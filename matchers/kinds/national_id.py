@@ -15,6 +15,7 @@ CODE = 5
 ROLE = "primary"
 GRAMS: tuple[Grams, ...] = ()
 
+_PLAIN = re.compile(r"[0-9]{3}([- ])[0-9]{2,3}\1[0-9]{4}")
 _WRITTEN_MACAO = re.compile(r"[157]\d{6}\(\d\)|[157]/\d{6}/\d")
 
 SHOULD_MATCH = (
@@ -26,6 +27,11 @@ SHOULD_MATCH = (
     ("***-**-4320", "ssn 987*****4320"),
 )
 SHOULD_NOT = (("987-65-4320", "987-65-4321"),)
+
+
+def plain(value: str) -> str | None:
+    """Return a resident ID in which nothing is wrong, an SSN or an NHS number in its groups."""
+    return value.replace("-", "").replace(" ", "") if _PLAIN.fullmatch(value) else resident_id.plain(value)
 
 
 def canonicalise(value: str) -> str:

@@ -17,6 +17,10 @@ GRAMS = (
     Grams("note_latin", 12, 14, han=False, digit=False, weight=6.0),
 )
 
+_SIGNS = re.compile(r"[\W_]+")
+_LONG = 20
+"""Characters that no word for what is unknown has."""
+
 SHOULD_MATCH = (
     (
         "五天前淋雨后发热，最高三十九点一度，咳铁锈色痰，右侧胸痛随深呼吸加重。",
@@ -30,9 +34,15 @@ SHOULD_MATCH = (
 SHOULD_NOT = (("五天前淋雨后发热，最高三十九点一度，咳铁锈色痰，右侧胸痛随深呼吸加重。", "发热，咳嗽，胸痛"),)
 
 
+def plain(value: str) -> str | None:
+    """Return what a text of more than a few words holds."""
+    kept = canonicalise(value)
+    return kept if len(kept) > _LONG and not kept.isdigit() else None
+
+
 def canonicalise(value: str) -> str:
     """Return letters, digits and Han characters."""
-    return re.sub(r"[\W_]", "", canonical(value))
+    return _SIGNS.sub("", canonical(value))
 
 
 def terms(canonical: str) -> tuple[Term, ...]:

@@ -12,7 +12,7 @@ import re
 from math import log2
 
 from matchers.canonical import canonical
-from matchers.kinds.kind import Grams, Term
+from matchers.kinds.kind import UNKNOWN_HAN, Grams, Term
 from matchers.spellings import nicknames, pinyin
 
 CODE = 7
@@ -59,6 +59,10 @@ _LETTERS = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
 _OTHER_NAMES = re.compile(
     r"曾用名|又名|原名|别名|化名|(?<![a-z])(?:a\.?k\.?a\.?|alias|formerly|also known as)(?![a-z])|[/;、；\n]"
 )
+_PLAIN_HAN = re.compile(rf"(?!(?:{UNKNOWN_HAN})$)(?!.*(?:曾用名|又名|原名|别名|化名))[{_HAN}]{{2,4}}")
+_PLAIN_LATIN = re.compile(r"[A-Za-z]{2,} [A-Za-z]{2,}")
+_ODD_WORDS = _TITLES | {"not", "alias", "formerly", "aka", "nee", "ne", "mac", "mc"}
+"""Words beside which two words are not simply a name."""
 _BORN = re.compile(r"[(,]? ?(?<![a-z])(?:nee|ne)(?![a-z])[. ]+([a-z'-]{2,})\)?")
 _LABEL = re.compile(r"^[\s:(),，：]+|[\s:(),，：]+$")
 
@@ -95,6 +99,15 @@ SHOULD_NOT = (
     ("何云舒", "何云章"),
     ("Odette Inchbald", "Odette Incher"),
 )
+
+
+def plain(value: str) -> str | None:
+    """Return two to four Han characters, or two words."""
+    if _PLAIN_LATIN.fullmatch(value):
+        lower = value.lower()
+        return lower if _ODD_WORDS.isdisjoint(lower.split(" ")) else None
+    folded = canonical(value) if len(value) <= 4 else ""
+    return folded if _PLAIN_HAN.fullmatch(folded) else None
 
 
 def split(value: str) -> list[str]:

@@ -24,6 +24,10 @@ _TWO_MOBILES = re.compile(r"(?<=1[3-9]\d{9})[ \t]+(?=1[3-9]\d{9}(?!\d))")
 _NEXT = re.compile(r"[/,;、，；|\n]|\bor\b|或")
 _LANDLINE = re.compile(r"0(?:10|2\d|[3-9]\d\d)[2-8]\d{6,7}")
 _FEWEST = 6
+_PLAIN = re.compile(
+    r"1[3-9][0-9]{9}|(?:\+1[-. ])?\(?[2-9][0-9]{2}\)?[-. ][0-9]{3}[-. ][0-9]{4}|\+44[- ]?7[0-9]{3}[- ]?[0-9]{6}"
+)
+_NO_SIGNS = str.maketrans("", "", "+()-. ")
 
 SHOULD_MATCH = (
     ("010-62200417", "电话62200417"),
@@ -46,6 +50,11 @@ SHOULD_NOT = (
     ("15402200417", "15402200418"),
     ("15402200417", "915402200417352"),
 )
+
+
+def plain(value: str) -> str | None:
+    """Return a Chinese or British mobile number or an American number written as usual."""
+    return value.translate(_NO_SIGNS)[-11 if value[0] == "1" else -10 :] if _PLAIN.fullmatch(value) else None
 
 
 def split(value: str) -> list[str]:

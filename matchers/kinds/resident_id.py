@@ -7,8 +7,7 @@ A number with a wrong check character in the enrolment file is enrolled as it st
 """
 
 import re
-
-from stdnum.cn import ric
+from operator import mul
 
 from matchers.canonical import canonical
 from matchers.kinds.kind import Grams, Term, number_terms
@@ -21,6 +20,9 @@ _DATE = r"(?:18|19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 _SHORT_DATE = r"\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 _WHOLE = re.compile(rf"\d{{6}}{_DATE}\d{{3}}[\dx]")
 _OLD = re.compile(rf"\d{{6}}{_SHORT_DATE}\d{{3}}")
+_PLAIN = re.compile(r"[0-9]{6}(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]")
+_WEIGHTS = tuple(2**place % 11 for place in range(17, 0, -1))
+_ZEROS = ord("0") * sum(_WEIGHTS)
 _LOST = "?"
 """Stands in the canonical form for a check character that the file left out."""
 
@@ -39,6 +41,12 @@ SHOULD_NOT = (
     ("999901198001011238", "999901198001021234"),
     ("999901198001011238", "order 123456789012345678"),
 )
+
+
+def plain(value: str) -> str | None:
+    """Return the 17 digits of a number of 18 characters in which nothing is wrong."""
+    right = _PLAIN.fullmatch(value) and value[17].lower() == check_character(value[:17])
+    return value[:17] if right else None
 
 
 def canonicalise(value: str) -> str:
@@ -68,8 +76,8 @@ def slip(canonical: str) -> bool:
 
 
 def check_character(seventeen: str) -> str:
-    """Return the check character that belongs to 17 digits."""
-    return str(ric.calc_check_digit(seventeen + "0")).lower()  # it ignores the last character
+    """Return the check character that belongs to 17 ASCII digits (ISO 7064, MOD 11-2)."""
+    return "10x98765432"[(sum(map(mul, _WEIGHTS, seventeen.encode())) - _ZEROS) % 11]
 
 
 def terms(canonical: str) -> tuple[Term, ...]:

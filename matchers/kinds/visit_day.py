@@ -22,6 +22,9 @@ SHOULD_MATCH = (
 SHOULD_NOT = (("2024-03-14", "2024-03-15"),)
 
 
+plain = birth_date.plain
+
+
 def split(value: str) -> list[str]:
     """Return the days of a cell, two where day and month cannot be told apart."""
     text = canonical(value).strip()

@@ -182,6 +182,34 @@ def test_worker_processes_give_the_same(ward, monkeypatch):
     assert (again.unchanged, again.added, again.changed) == (400, 0, 0)
 
 
+def test_worker_processes_count_the_same(tmp_path, monkeypatch):
+    """Postings, slips and the census of notes are those of one process that does everything."""
+    schema = LinkageSchema("ref", {**SCHEMA.columns, "id": LinkageColumn("resident_id"), "note": LinkageColumn("note")})
+    draw = random.Random(2)
+    habits = ["".join(draw.choices("痛热咳喘肿血压三五天前出现", k=12)) for _ in range(9)]
+    rows = [
+        Record(row.ref, row.row, {
+            **row.values, "id": f"99990119800101{number:03}8",
+            "note": "".join(draw.choices(habits, k=5)) + "".join(draw.choices("赵钱孙李周吴郑王热咳", k=30)),
+        })
+        for number, row in enumerate(_rows(400, phones=30))
+    ]  # fmt: skip
+    made = []
+    monkeypatch.setattr(app.enrol, "BATCH", 50)
+    for number, alone in enumerate((100, 1)):
+        monkeypatch.setattr(app.enrol, "ALONE", alone)
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        database = Database.open(f"sqlite:///{folder}/ward.db")
+        enroller, store = Enroller(LinkageKey(bytes(range(32))), schema), RecordStore(database)
+        enrol(rows, enroller, store, workers=2)
+        made.append((store.count(), enroller.slips, enroller.census.notes, enroller.census.commonness().to_bytes()))
+        database.close()
+    assert made[0] == made[1]
+    assert made[0][1]["id"] > 300
+    assert made[0][2] == 400
+
+
 class _Pulled(BaseException):
     """The plug."""
 

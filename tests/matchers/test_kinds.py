@@ -3,10 +3,11 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stdnum.cn import ric
 
 from matchers.canonical import canonical
-from matchers.kinds import by_code, kinds
-from matchers.kinds.kind import Kind, read
+from matchers.kinds import by_code, kinds, resident_id
+from matchers.kinds.kind import Kind, Reading, read, read_any
 from tests.matchers.bench import Bench
 from tests.matchers.surveys import survey
 
@@ -41,6 +42,52 @@ def test_tables(name: str, value: str, text: str, expected: bool) -> None:
     terms = _terms(kind, value)
     found = _on_page(kind, text)
     assert found & set(terms) if expected else terms[0] not in found
+
+
+PLAIN = {name: kind.plain for name, kind in kinds().items() if hasattr(kind, "plain")}
+SHAPES = (
+    "1[0-9]{10}", r"\+?1?[-. ]?\(?[0-9]{3}\)?[-. ][0-9]{3}[-. ][0-9]{4}", r"\+44[- ]?7[0-9]{3}[- ]?[0-9]{6}",
+    "(18|19|20)[0-9]{2}-?[01][0-9]-?[0-3][0-9]", "99990[0-9](19|20)[0-9]{2}[01][0-9][0-3][0-9][0-9]{3}[0-9Xx]",
+    "[A-Za-z]{0,4}-?[0-9]{4,14}", "[0-9]{3}([- ])[0-9]{2,3}[- ][0-9]{4}", r"[0-9]{2,6}|(1|0){6,9}",
+    r"[A-Za-z0-9._+-]{1,8}@([A-Za-z0-9-]{1,6}\.){0,3}[a-z]{2,3}", "[何云舒單欧阳无名又曾用不详未知]{2,4}",
+    "([A-Za-z]{2,6}|not|mac|mrs|nee|Alias) ([A-Za-z]{2,6}|known|given|II)",
+    "[云雀市拒绝提供]{3,5}[0-9]{0,3}", "[0-9]{1,3} [a-z]{2,5}", "[咳痰三天，。 1a]{10,40}",
+)  # fmt: skip
+
+
+VALUES = sorted({value for kind in kinds().values() for value, _ in (*kind.SHOULD_MATCH, *kind.SHOULD_NOT)})
+CELLS = st.one_of(st.sampled_from(VALUES), *(st.from_regex(shape, fullmatch=True) for shape in SHAPES))
+
+
+@settings(max_examples=300, deadline=None)
+@given(CELLS)
+def test_the_short_way_reads_what_the_long_way_does(value: str) -> None:
+    """Where a kind knows the shape of a cell, it gives just what splitting, checking and canonicalising give."""
+    for name, plain in PLAIN.items():
+        known = plain(value)
+        assert known is None or Reading((known,), 0) == read_any(kinds()[name], value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("phone", "15402200417"), ("phone", "(415) 555-0121"), ("phone", "+1 415-555-0121"),
+        ("phone", "+44 7700 900123"), ("birth_date", "1985-03-14"), ("birth_date", "19850314"),
+        ("visit_day", "2024-02-28"), ("resident_id", "999901198001011238"), ("national_id", "987-65-4320"),
+        ("mrn", "MR20417733"), ("email", "he.yunshu@example.com"), ("person_name", "何云舒"),
+        ("person_name", "Odette Inchbald"), ("address", "青榆市梧桐巷27号"),
+        ("note", "五天前淋雨后发热，最高三十九点一度，咳铁锈色痰。"),
+    ],
+)  # fmt: skip
+def test_usual_shapes_are_read_the_short_way(name: str, value: str) -> None:
+    """What most cells look like does not take the long way."""
+    assert PLAIN[name](value) is not None
+
+
+def test_check_characters_are_those_of_the_standard() -> None:
+    """The sum worked out here and the library's are one."""
+    for number in range(99990119800101000, 99990119800101999):
+        assert resident_id.check_character(str(number)) == str(ric.calc_check_digit(f"{number}0")).lower()
 
 
 def test_codes_are_distinct() -> None:
