@@ -30,7 +30,7 @@ LONGEST_CHAIN: Final = 64
 """Records that may share a value on a page; a value of more people says nothing of one."""
 MOST_LOOKUPS: Final = 20_000
 """Different values of one page in one pass that are looked up after the filter; ordinary pages need a handful."""
-MOST_SIGHTINGS: Final = 1_000
+MOST_SIGHTINGS: Final = 256
 """Times that one enrolled value counts on one page in one pass."""
 MOST_HITS: Final = 100_000
 """Terms of records on one page in one pass that are weighed."""
