@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import ahocorasick
@@ -44,6 +45,9 @@ KINDS = {
 }  # fmt: skip
 SCHEMA = LinkageSchema("ref", {name: LinkageColumn(kind) for name, kind in KINDS.items()})
 NOTED = LinkageSchema("ref", {**SCHEMA.columns, "note": LinkageColumn("note")})
+FULL = NOTED
+IDENTIFIERS = LinkageSchema("ref", {name: SCHEMA.columns[name] for name in ("resident_id", "phone", "email", "mrn")})
+"""What is enrolled where no names and no texts are: then a page is not searched for them."""
 SURNAMES, GIVEN = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨", "明华丽强芳伟敏静磊洋艳勇军杰娟涛超霞平刚"
 
 
@@ -122,45 +126,87 @@ def _measure_postings(count: int) -> None:
         print(f"| one record more among {count:,} postings | {1e3 * (time.perf_counter() - started):.0f} ms | |")
 
 
-def measure_examination(characters: int) -> None:
-    """Print MB/s and posts/s for the engine at 10^5 and 10^6 tags, and for two plaintext engines."""
-    source, posts = corpus(characters)
-    size = sum(len(post.encode()) for post in posts) / 1e6
-    print(f"| text | {source}: {len(posts)} posts, {size:.1f} MB | |")
-    for tags in (10**5, 10**6):
-        with tempfile.TemporaryDirectory() as folder:
-            engine, held = _engine(folder, tags)
-            ways: dict[str, Callable[[], object]] = {
-                "Spillwatch, all kinds": lambda engine=engine: _examine(engine, posts),  # type: ignore[misc]
-                "pyahocorasick, plaintext": _pyahocorasick(tags, posts),
-                "ahocorasick_rs, plaintext": _ahocorasick_rs(tags, posts),
-            }
+def measure_examination(characters: int, most: int) -> None:
+    """Print MB/s of the engine and of two plaintext engines, and how many times as fast it is, for each sort of posts."""
+    source, every = corpus(characters)
+    corpora = {"mixed": every, "English": [post for post in every if _share_of_han(post) < 0.02],
+               "Chinese": [post for post in every if _share_of_han(post) > 0.5]}  # fmt: skip
+    print(f"text: {source}")
+    for name, posts in corpora.items():
+        cut = _of_size(posts, 4096)
+        print(f"{name}: {len(posts)} posts, {sum(len(post.encode()) for post in posts) / 1e6:.1f} MB; {len(cut)} of 4 KB")
+        corpora[name] = cut
+    print("| Posts | Tags | What | MB/s | Posts of 4 KB/s | times pyahocorasick | times ahocorasick_rs |")
+    print("|---|---|---|---|---|---|---|")
+    for tags in (10**5, 10**6, 10**7):
+        if tags <= most:
+            _beside_plaintext(tags, corpora)
+
+
+def _beside_plaintext(tags: int, corpora: dict[str, list[str]]) -> None:
+    """Print the figures for so many tags."""
+    peers = {"pyahocorasick": _pyahocorasick(tags), "ahocorasick_rs": _ahocorasick_rs(tags)}
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:
+        ways = {
+            "all kinds": partial(_examine, _engine(folder, tags, FULL)),
+            "identifiers only": partial(_examine, _engine(other, tags, IDENTIFIERS)),
+            **peers,
+        }
+        for corpus_name, posts in corpora.items():
             best = dict.fromkeys(ways, float("inf"))
-            for _ in range(2):
+            for _ in range(3):
                 for name, way in ways.items():
                     started = time.process_time()
-                    way()
+                    way(posts)
                     best[name] = min(best[name], time.process_time() - started)
-            ours = best["Spillwatch, all kinds"]
+            size = sum(len(post.encode()) for post in posts) / 1e6
             for name, seconds in best.items():
-                told = f"{size / seconds:.1f} MB/s, {len(posts) / seconds:,.0f} posts/s"
-                print(f"| {name}, 10^{len(str(tags)) - 1} ({held} records enrolled) | {told} | {seconds / ours:.2f} |")
+                ratios = " | ".join(f"{best[peer] / seconds:.2f}" for peer in peers)
+                print(
+                    f"| {corpus_name} | 10^{len(str(tags)) - 1} | {name} | {size / seconds:.1f} | "
+                    f"{len(posts) / seconds:,.0f} | {ratios} |", flush=True,
+                )  # fmt: skip
 
 
-def _engine(folder: str, tags: int) -> tuple[Engine, int]:
+def _share_of_han(text: str) -> float:
+    return sum("\u4e00" <= character <= "\u9fff" for character in text) / max(1, len(text))
+
+
+def _of_size(posts: Sequence[str], size: int) -> list[str]:
+    """Return the posts joined by line feeds and cut to about so many bytes of UTF-8."""
+    whole = "\n".join(posts)
+    step = max(1, len(whole) * size // len(whole.encode()))
+    return [whole[first : first + step] for first in range(0, len(whole), step)]
+
+
+def _engine(folder: str, tags: int, schema: LinkageSchema) -> Engine:
     """Enrol 2,000 records for real and fill the filter up to `tags` with random ones, as more records would."""
     key = LinkageKey.generate()
     store = RecordStore(Database.open(f"sqlite:///{folder}/bench.db"))
-    enroller = Enroller(key, SCHEMA)
-    report = enrol(rows(2000), enroller, store)
+    enroller = Enroller(key, schema)
+    report = enrol(_mixed(2000, schema), enroller, store)
+    assert report.added == 2000, report.refused[:3]
     real = np.concatenate([enroller.filter_tags(tokens) for _, tokens in store.tokens()])
     filled = np.random.default_rng(1).integers(0, 2**64, max(0, tags - real.size), np.uint64)
     tag_filter = BloomFilter.build(np.concatenate([real, filled]))
-    engine = Engine(LocalEvaluator(key, 1), Kernel(key.kernel_key(1)), tag_filter, store, MatchingSettings())
-    return engine, report.added
+    return Engine(LocalEvaluator(key, 1), Kernel(key.kernel_key(1)), tag_filter, store, MatchingSettings())
+
+
+def _mixed(count: int, schema: LinkageSchema) -> Iterator[Record]:
+    """Yield records of which every other one has an English name, address and note, with the columns of the schema."""
+    chooser = random.Random(11)
+    for record in rows(count, notes=True):
+        values = dict(record.values)
+        if record.row % 2:
+            words = ["".join(chooser.choices("bcdfglmnprstv", k=1) + chooser.choices("aeiou", k=1)) for _ in range(400)]
+            names = ["".join(words[at : at + 3]).capitalize() for at in range(0, 400, 3)]
+            values |= {"name": f"{names[0]} {names[1]}", "note": " ".join(names[2:90]).lower(),
+                       "address": f"{chooser.randint(1, 99)} {names[90]} Lane, {names[91]}"}  # fmt: skip
+        yield Record(record.ref, record.row, {name: value for name, value in values.items() if name in schema.columns})
 
 
 def _examine(engine: Engine, posts: Sequence[str]) -> None:
+    """Examine the posts in batches of 64, as the examiner does."""
     for start in range(0, len(posts), 64):
         engine.examine_many([[Passage(post, "body")] for post in posts[start : start + 64]])
 
@@ -177,17 +223,17 @@ def _identifiers(count: int) -> list[str]:
     return [shapes[number % 4]() for number in range(count)]
 
 
-def _pyahocorasick(tags: int, posts: Sequence[str]) -> Callable[[], object]:
+def _pyahocorasick(tags: int) -> Callable[[Sequence[str]], object]:
     automaton = ahocorasick.Automaton()
     for number, value in enumerate(_identifiers(tags)):
         automaton.add_word(value, number)
     automaton.make_automaton()
-    return lambda: [list(automaton.iter(post)) for post in posts]
+    return lambda posts: [list(automaton.iter(post)) for post in posts]
 
 
-def _ahocorasick_rs(tags: int, posts: Sequence[str]) -> Callable[[], object]:
+def _ahocorasick_rs(tags: int) -> Callable[[Sequence[str]], object]:
     automaton = ahocorasick_rs.AhoCorasick(_identifiers(tags))
-    return lambda: [automaton.find_matches_as_indexes(post) for post in posts]
+    return lambda posts: [automaton.find_matches_as_indexes(post) for post in posts]
 
 
 def measure_scanning(pages: int) -> None:
@@ -239,13 +285,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="*", default=["enrol", "examine", "scan"])
     parser.add_argument("--characters", type=int, default=1_500_000)
+    parser.add_argument("--tags", type=int, default=10**6, help="up to so many; plaintext of 10^7 needs 5 GB")
     parser.add_argument("--postings", type=int, default=2_000_000)
     parser.add_argument("--pages", type=int, default=200)
     options = parser.parse_args()
     if "enrol" in options.what:
         measure_enrolment(options.postings)
     if "examine" in options.what:
-        measure_examination(options.characters)
+        measure_examination(options.characters, options.tags)
     if "scan" in options.what:
         measure_scanning(options.pages)
 

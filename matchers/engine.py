@@ -30,7 +30,7 @@ LONGEST_CHAIN: Final = 64
 """Records that may share a value on a page; a value of more people says nothing of one."""
 MOST_LOOKUPS: Final = 20_000
 """Different values of one page in one pass that are looked up after the filter; ordinary pages need a handful."""
-MOST_SIGHTINGS: Final = 1_000
+MOST_SIGHTINGS: Final = 256
 """Times that one enrolled value counts on one page in one pass."""
 MOST_HITS: Final = 100_000
 """Terms of records on one page in one pass that are weighed."""
@@ -40,6 +40,8 @@ PIECE: Final = 1 << 17
 """Characters after which a passage is cut, with `OVERLAP` characters in both pieces."""
 SMALL_PIECE: Final = 1 << 14
 """The same where a piece holds more than there is room for: then it is taken in smaller ones."""
+PAIRS: Final = 1 << 13
+"""Conjunctions that are tried at once: their tags stay in the processor's cache."""
 OVERLAP: Final = 1 << 10
 
 
@@ -342,16 +344,17 @@ class Engine:
                 )  # fmt: skip
         if not survey.pairs:
             return
-        left_tags = np.concatenate([tags[pair.left].take(pair.one) for pair in survey.pairs])
-        right_tags = np.concatenate([tags[pair.right].take(pair.other) for pair in survey.pairs])
-        starts = np.concatenate([seen[pair.left].start.take(pair.one) for pair in survey.pairs])
-        begins = np.cumsum([0, *(len(pair.one) for pair in survey.pairs)])
         found = []
-        for index, piece in self._survivors(self._kernel.combine("pair", left_tags, right_tags), starts, pieces):
-            number = int(np.searchsorted(begins, index, side="right")) - 1
-            pair = survey.pairs[number]
-            at = index - int(begins[number])
-            found.append((seen[pair.left], int(pair.one[at]), seen[pair.right], int(pair.other[at]), piece))
+        for pair in survey.pairs:
+            left, right = seen[pair.left], seen[pair.right]
+            for first in range(0, len(pair.one), PAIRS):
+                one, other = pair.one[first : first + PAIRS], pair.other[first : first + PAIRS]
+                combined = self._kernel.combine("pair", tags[pair.left].take(one), tags[pair.right].take(other))
+                alive = self._filter.survivors(combined)
+                if len(alive):
+                    own, others = one.take(alive), other.take(alive)
+                    kept = self._kept(combined, left.start.take(own), pieces, alive)
+                    found += [(left, int(own[at]), right, int(others[at]), piece) for at, piece in kept]
         halves = self._halves({(each.field, index): each for pair in found for each, index in (pair[:2], pair[2:4])})
         for left, one, right, other, piece in found:
             yield _together(left, one, right, other, halves[left.field, one] + halves[right.field, other], piece)
@@ -366,11 +369,17 @@ class Engine:
         alive = self._filter.survivors(tags)
         if not len(alive):
             return []
-        owners = np.searchsorted(pieces, starts.take(alive), side="right") - 1
+        return [(int(alive[at]), piece) for at, piece in self._kept(tags, starts.take(alive), pieces, alive)]
+
+    def _kept(
+        self, tags: NDArray[np.uint64], starts: NDArray[np.integer], pieces: NDArray[np.int64], alive: NDArray[np.intp]
+    ) -> list[tuple[int, int]]:
+        """Return of survivors, by their place among them, those that may count, and the piece of each."""
+        owners = np.searchsorted(pieces, starts, side="right") - 1
+        kept = np.arange(len(alive))
         if len(alive) > MOST_SIGHTINGS:
             kept = _first_ones(owners, tags.take(alive), MOST_SIGHTINGS + 1)
-            alive, owners = alive[kept], owners[kept]
-        return list(zip(alive.tolist(), owners.tolist(), strict=True))
+        return list(zip(kept.tolist(), owners.take(kept).tolist(), strict=True))
 
     def _halves(self, wanted: Mapping[tuple[str, int], Sighted]) -> dict[tuple[str, int], bytes]:
         """Return the kernel's block of each value, by its field and index."""

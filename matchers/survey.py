@@ -18,8 +18,8 @@ from matchers.kinds import age, department, licence_plate, person_name
 from matchers.scanners import addresses, dates, digits, emails, masks, names, numbers, stated
 from matchers.scanners.sink import END, START, TYPO, Sink, empty, put_text
 
-ROOM: Final = 1 << 18
-"""Findings of one field in one batch: one for each unit of a large one, and sixteen for each of the smallest piece."""
+ROOM: Final = 1 << 19
+"""Findings of one field in one batch: two for each unit of a large one, and thirty for each of the smallest piece."""
 MOST_PAIRS: Final = 1 << 20
 """Conjunctions tried on one batch."""
 SLIP_REACH: Final = 80

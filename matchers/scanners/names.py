@@ -148,6 +148,7 @@ def read_words(units: NDArray[np.uint16], classes: NDArray[np.uint8], near: NDAr
 
 @compiled
 def _read_words(units: NDArray[np.uint16], classes: NDArray[np.uint8], near: NDArray[np.bool_], words: Words) -> int:
+    starts, ends, offset, letters = words
     count = 0
     filled = 0
     place = 0
@@ -156,18 +157,18 @@ def _read_words(units: NDArray[np.uint16], classes: NDArray[np.uint8], near: NDA
         if not near[place] or not classes[place] & (LATIN | LETTER):
             place += 1
             continue
-        words.start[count] = place
-        words.offset[count] = filled
+        starts[count] = place
+        offset[count] = filled
         while place < size:
             if classes[place] & (LATIN | LETTER):
-                words.letters[filled] = units[place]
+                letters[filled] = units[place]
                 filled += 1
             elif not _binds(units, classes, place):
                 break
             place += 1
-        words.end[count] = place
+        ends[count] = place
         count += 1
-    words.offset[count] = filled
+    offset[count] = filled
     return count
 
 
@@ -207,21 +208,22 @@ def find_latin_names(
 ) -> None:
     """Find pairs of words in either order, a word with an initial, and words that together may be pinyin."""
     work = np.empty(LONGEST, np.uint16)
-    count = len(words.start)
+    starts, ends, offset = words.start, words.end, words.offset
+    count = len(starts)
     for first in range(count):
-        size = words.offset[first + 1] - words.offset[first]
+        size = offset[first + 1] - offset[first]
         if size > LONGEST_WORD:
             continue
         if with_pinyin:
             _pinyin(classes, words, first, work, sinks.pinyin)
         if not with_latin:
             continue
-        start = words.start[first]
+        start = starts[first]
         for second in range(first + 1, min(count, first + 1 + FARTHEST)):
-            end = words.end[second]
-            if end - start > MOST_SPAN or not _joins(classes, words.end[second - 1], words.start[second]):
+            end = ends[second]
+            if end - start > MOST_SPAN or not _joins(classes, ends[second - 1], starts[second]):
                 break
-            other = words.offset[second + 1] - words.offset[second]
+            other = offset[second + 1] - offset[second]
             if other > LONGEST_WORD:
                 continue
             if size >= 2 and other >= 2:
@@ -237,8 +239,9 @@ def find_latin_names(
 @inner
 def _copy(words: Words, word: int, work: NDArray[np.uint16], filled: int) -> int:
     """Write the letters of a word; return how much is filled then."""
-    for place in range(words.offset[word], words.offset[word + 1]):
-        work[filled] = words.letters[place]
+    offset, letters = words.offset, words.letters
+    for place in range(offset[word], offset[word + 1]):
+        work[filled] = letters[place]
         filled += 1
     return filled
 
@@ -246,12 +249,18 @@ def _copy(words: Words, word: int, work: NDArray[np.uint16], filled: int) -> int
 @inner
 def _pair(words: Words, one: int, other: int, start: int, end: int, work: NDArray[np.uint16], name: Sink) -> None:
     """Note two words in alphabetical order."""
-    offset = words.offset
-    if _is_less(words.letters, offset[other], offset[other + 1], offset[one], offset[one + 1]):
+    offset, letters = words.offset, words.letters
+    if _is_less(letters, offset[other], offset[other + 1], offset[one], offset[one + 1]):
         one, other = other, one
-    filled = _copy(words, one, work, 0)
+    filled = 0
+    for place in range(offset[one], offset[one + 1]):
+        work[filled] = letters[place]
+        filled += 1
     work[filled] = _SPACE
-    filled = _copy(words, other, work, filled + 1)
+    filled += 1
+    for place in range(offset[other], offset[other + 1]):
+        work[filled] = letters[place]
+        filled += 1
     put(name, start, end, EXACT, work, 0, filled)
 
 
@@ -309,12 +318,13 @@ def _is_pinyin(word: NDArray[np.uint16], filled: int) -> int:
 @inner
 def _pinyin(classes: NDArray[np.uint8], words: Words, first: int, work: NDArray[np.uint16], pinyin: Sink) -> None:
     """Note one to four words without what stands between them, the family name first or last."""
-    start = words.start[first]
+    starts, ends, offset = words.start, words.end, words.offset
+    start = starts[first]
     filled = 0
-    for index in range(first, min(len(words.start), first + 4)):
-        size = words.offset[index + 1] - words.offset[index]
+    for index in range(first, min(len(starts), first + 4)):
+        size = offset[index + 1] - offset[index]
         if filled + size > LONGEST_WORD or (
-            index > first and not _joins(classes, words.end[index - 1], words.start[index])
+            index > first and not _joins(classes, ends[index - 1], starts[index])
         ):
             return
         filled = _copy(words, index, work, filled)
@@ -323,12 +333,12 @@ def _pinyin(classes: NDArray[np.uint8], words: Words, first: int, work: NDArray[
             return
         if filled < 4 or answer == NOT_YET:
             continue
-        put(pinyin, start, words.end[index], EXACT, work, 0, filled)
+        put(pinyin, start, ends[index], EXACT, work, 0, filled)
         if index > first:  # the last word in front
             last = _copy(words, index, work, LONGEST_WORD)
             for place in range(filled - size):
                 work[last + place] = work[place]
-            put(pinyin, start, words.end[index], EXACT, work, LONGEST_WORD, LONGEST_WORD + filled)
+            put(pinyin, start, ends[index], EXACT, work, LONGEST_WORD, LONGEST_WORD + filled)
 
 
 @inner

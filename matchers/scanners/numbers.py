@@ -24,6 +24,8 @@ CUT_REACH: Final = 30
 """Units between the beginning of a post and a number that may have been cut there."""
 SHORT_GROUP: Final = 5
 """Digits of a group that may be a part of a longer telephone number."""
+SHORTEST_PHONE: Final = 6
+"""Digits of the shortest telephone number."""
 COUNTRIES: Final = np.zeros(1000, np.bool_)
 """Country calling codes (ITU-T E.164), of which none is the beginning of another."""
 COUNTRIES[list(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)] = True
@@ -34,6 +36,8 @@ _X: Final = 0x78
 _PREFIX: Final = 6
 _WEIGHTS: Final = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2], np.int64)
 """ISO 7064 MOD 11-2 weights of the resident ID (GB 11643-1999)."""
+_INVERSES: Final = np.array([pow(int(weight), -1, 11) for weight in _WEIGHTS], np.int64)
+"""Their inverses modulo 11: by them the digit follows that makes the check character right."""
 
 
 @inner
@@ -50,15 +54,16 @@ def find_numbers(
 
     `shapes[letters, digits]` says which forms are enrolled at all.
     """
-    count = len(digits.at)
+    value, at, join = digits.value, digits.at, digits.join
+    count = len(at)
     letters_seen = np.zeros(MOST_DIGITS + 1, np.bool_)
     for size in range(MOST_DIGITS + 1):
         for letters in range(1, _PREFIX + 1):
             letters_seen[size] = letters_seen[size] or shapes[letters, size]
     for first in range(count):
-        if digits.join[first] == GLUED:
+        if join[first] == GLUED:
             continue
-        begin = digits.at[first]
+        begin = at[first]
         before = begin - 1
         gap = 0
         while gap < 2 and before >= 0 and classes[before] and not classes[before] & (DIGIT | HAN | LATIN | LETTER):
@@ -70,23 +75,23 @@ def find_numbers(
         groups = 0
         stop = first + 1
         while stop <= count and groups < MOST_GROUPS and stop - first <= MOST_DIGITS:
-            at_border = stop == count or digits.join[stop] != GLUED
+            at_border = stop == count or join[stop] != GLUED
             if at_border:
                 groups += 1
                 size = stop - first
-                end = _span_end(digits.at, stop)
+                end = _span_end(at, stop)
                 if shapes[0, size]:
-                    put(number, begin, end, EXACT, digits.value, first, stop)
+                    put(number, begin, end, EXACT, value, first, stop)
                 if size >= 6 and (shapes[0, size] or (letters_seen[size] and prefix)):
-                    put(number_tail, begin, end, TYPO, digits.value, stop - 5, stop)
+                    put(number_tail, begin, end, TYPO, value, stop - 5, stop)
                 if prefix and letters_seen[size]:
                     for letters in range(1, prefix + 1):
                         if shapes[letters, size]:
                             put_two(
                                 number, before - letters + 1, end, EXACT,
-                                units, before - letters + 1, before + 1, digits.value, first, stop,
+                                units, before - letters + 1, before + 1, value, first, stop,
                             )  # fmt: skip
-            if stop == count or digits.join[stop] == RUN:
+            if stop == count or join[stop] == RUN:
                 break
             stop += 1
 
@@ -182,15 +187,16 @@ def find_resident_ids(
     resident_id: Sink, id_tail: Sink, id_mask: Sink, birth_date: Sink,
 ) -> None:  # fmt: skip
     """Find resident IDs anywhere in a run: whole, in 15 digits, with one slip, and what slips leave of them."""
-    count = len(digits.at)
+    value, at, join = digits.value, digits.at, digits.join
+    count = len(at)
     work = np.empty(20, np.uint16)
     for first in range(count):
         stop = run_end(digits, first, 20)
         size = stop - first
-        if size >= 17 and is_date(digits.value, first + 6):
+        if size >= 17 and is_date(value, first + 6):
             _whole(units, classes, digits, first, size, resident_id)
-            put(birth_date, digits.at[first + 6], digits.at[first + 13] + 1, EXACT, digits.value, first + 6, first + 14)
-        if digits.join[first] == GLUED:
+            put(birth_date, at[first + 6], at[first + 13] + 1, EXACT, value, first + 6, first + 14)
+        if join[first] == GLUED:
             continue
         _parts(units, classes, digits, first, stop, work, resident_id, id_tail, id_mask)
 
@@ -198,8 +204,9 @@ def find_resident_ids(
 @inner
 def run_end(digits: Digits, first: int, most: int) -> int:
     """Return the end of the run that holds `first`, at most so many digits further."""
+    at, join = digits.at, digits.join
     stop = first + 1
-    while stop < len(digits.at) and stop - first < most and digits.join[stop] != RUN:
+    while stop < len(at) and stop - first < most and join[stop] != RUN:
         stop += 1
     return stop
 
@@ -209,17 +216,18 @@ def _whole(
     units: NDArray[np.uint16], classes: NDArray[np.uint8], digits: Digits, first: int, size: int, resident_id: Sink
 ) -> None:
     """Note an ID whose birth date is a day; its form says whether the check character agrees."""
-    wanted = _check(digits.value, first)
-    end = digits.at[first + 16] + 1
+    value, at = digits.value, digits.at
+    wanted = _check(value, first)
+    end = at[first + 16] + 1
     form = TYPO
     closed = _follows_x(units, classes, end) if size == 17 else -1
     if closed > 0:
         end = closed
         form = EXACT if wanted == _X else TYPO
     elif size > 17:
-        end = digits.at[first + 17] + 1
-        form = EXACT if digits.value[first + 17] == wanted else TYPO
-    put(resident_id, digits.at[first], end, form, digits.value, first, first + 17)
+        end = at[first + 17] + 1
+        form = EXACT if value[first + 17] == wanted else TYPO
+    put(resident_id, at[first], end, form, value, first, first + 17)
 
 
 @inner
@@ -228,20 +236,21 @@ def _parts(
     work: NDArray[np.uint16], resident_id: Sink, id_tail: Sink, id_mask: Sink,
 ) -> None:  # fmt: skip
     """Find, in windows that begin and end with groups, the old form of 15 digits, single slips and both ends."""
-    begin = digits.at[first]
+    value, at, join = digits.value, digits.at, digits.join
+    begin = at[first]
     for last in range(first + 14, stop + 1):
-        if last < len(digits.at) and digits.join[last] == GLUED:
+        if last < len(at) and join[last] == GLUED:
             continue
         size = last - first
-        end = _span_end(digits.at, last)
+        end = _span_end(at, last)
         closed = _follows_x(units, classes, end)
         if size == 15 and closed < 0:
             for index in range(6):
-                work[index] = digits.value[first + index]
+                work[index] = value[first + index]
             work[6] = _ONE
             work[7] = _NINE
             for index in range(9):
-                work[8 + index] = digits.value[first + 6 + index]
+                work[8 + index] = value[first + 6 + index]
             if is_date(work, 6):
                 put(resident_id, begin, end, EXACT, work, 0, 17)
         whole = size + (1 if closed > 0 else 0)
@@ -249,12 +258,12 @@ def _parts(
             finish = closed if closed > 0 else end
             tail = 3 if closed > 0 else 4
             for index in range(6):
-                work[index] = digits.value[first + index]
+                work[index] = value[first + index]
             for index in range(tail):
-                work[6 + index] = digits.value[last - tail + index]
+                work[6 + index] = value[last - tail + index]
             if closed > 0:
                 work[9] = _X
-            put(id_tail, digits.at[last - tail], finish, TYPO, work, 6, 10)
+            put(id_tail, at[last - tail], finish, TYPO, work, 6, 10)
             put_two(id_mask, begin, finish, TYPO, work, 0, 3, work, 6, 10)
         if 17 <= whole <= 19:
             _mended(digits, first, last, closed > 0, work, resident_id)
@@ -267,53 +276,64 @@ def _mended(digits: Digits, first: int, last: int, closed: bool, work: NDArray[n
     A digit changed, two neighbours swapped, one left out or one too many; each place has one answer, which is noted
     when the birth date is a day.
     """
+    value, at = digits.value, digits.at
     size = last - first
     whole = size + (1 if closed else 0)
-    begin = digits.at[first]
-    end = _span_end(digits.at, last)
-    shown = np.int64(_X if closed else digits.value[last - 1])
+    begin = at[first]
+    end = _span_end(at, last)
+    shown = np.int64(_X if closed else value[last - 1])
     wanted = (12 - (10 if shown == _X else shown - _ZERO)) % 11
+    early, late = is_date(value, first + 5), is_date(value, first + 6)
     if whole == 18:
-        for index in range(17):
-            work[index] = digits.value[first + index]
-        total = _weighted(work, 0)
-        if total % 11 == wanted and is_date(work, 6):
+        total = _weighted(value, first)
+        if total % 11 == wanted and late:
             return
         for index in range(17):
-            kept = np.int64(work[index])
-            rest = total - _WEIGHTS[index] * (kept - _ZERO)
-            for digit in range(_ZERO, _NINE + 1):
-                if digit != kept and (rest + _WEIGHTS[index] * (digit - _ZERO)) % 11 == wanted:
-                    work[index] = digit
-                    if is_date(work, 6):
-                        put(resident_id, begin, end, TYPO, work, 0, 17)
-            work[index] = kept
-            if index < 16 and work[index + 1] != kept:
-                work[index] = work[index + 1]
-                work[index + 1] = kept
-                if _weighted(work, 0) % 11 == wanted and is_date(work, 6):
+            work[index] = value[first + index]
+        for index in range(17):
+            kept = np.int64(work[index]) - _ZERO
+            digit = (kept + (wanted - total) * _INVERSES[index]) % 11
+            if digit not in (kept, 10) and (late or 6 <= index < 14):
+                work[index] = _ZERO + digit
+                if is_date(work, 6):
                     put(resident_id, begin, end, TYPO, work, 0, 17)
-                work[index + 1] = work[index]
-                work[index] = kept
+                work[index] = _ZERO + kept
+            if index == 16:
+                return
+            other = np.int64(work[index + 1]) - _ZERO
+            if (total + (_WEIGHTS[index] - _WEIGHTS[index + 1]) * (other - kept) - wanted) % 11 == 0 and other != kept:
+                work[index] = _ZERO + other
+                work[index + 1] = _ZERO + kept
+                if is_date(work, 6):
+                    put(resident_id, begin, end, TYPO, work, 0, 17)
+                work[index] = _ZERO + kept
+                work[index + 1] = _ZERO + other
     elif whole == 17:
-        body = 16
-        for hole in range(body + 1):
-            for index in range(hole):
-                work[index] = digits.value[first + index]
-            for index in range(hole, body):
-                work[index + 1] = digits.value[first + index]
-            work[hole] = _ZERO
-            rest = _weighted(work, 0)
-            for digit in range(_ZERO, _NINE + 1):
-                work[hole] = digit
-                if (rest + _WEIGHTS[hole] * (digit - _ZERO)) % 11 == wanted and is_date(work, 6):
+        total = 0
+        for index in range(16):
+            total += _WEIGHTS[index + 1] * (np.int64(value[first + index]) - _ZERO)
+        for hole in range(17):
+            digit = (wanted - total) * _INVERSES[hole] % 11
+            if digit != 10 and ((early and hole < 6) or 6 <= hole < 14 or (late and hole >= 14)):
+                for index in range(hole):
+                    work[index] = value[first + index]
+                work[hole] = _ZERO + digit
+                for index in range(hole, 16):
+                    work[index + 1] = value[first + index]
+                if is_date(work, 6):
                     put(resident_id, begin, end, TYPO, work, 0, 17)
+            if hole < 16:
+                total += (_WEIGHTS[hole] - _WEIGHTS[hole + 1]) * (np.int64(value[first + hole]) - _ZERO)
     else:
+        total = _weighted(value, first + 1)
         for extra in range(18):
-            for index in range(17):
-                work[index] = digits.value[first + index + (1 if index >= extra else 0)]
-            if _weighted(work, 0) % 11 == wanted and is_date(work, 6):
-                put(resident_id, begin, end, TYPO, work, 0, 17)
+            if total % 11 == wanted:
+                for index in range(17):
+                    work[index] = value[first + index + (1 if index >= extra else 0)]
+                if is_date(work, 6):
+                    put(resident_id, begin, end, TYPO, work, 0, 17)
+            if extra < 17:
+                total += _WEIGHTS[extra] * (np.int64(value[first + extra]) - np.int64(value[first + extra + 1]))
 
 
 @compiled
@@ -325,28 +345,30 @@ def find_phones(
 
     `sizes[digits]` says which lengths of national numbers are enrolled at all.
     """
-    count = len(digits.at)
+    value, at, join = digits.value, digits.at, digits.join
+    count = len(at)
     for first in range(count):
-        if digits.join[first] == GLUED:
+        if join[first] == GLUED:
             continue
-        plus = _has_plus(units, digits.at[first])
+        plus = _has_plus(units, at[first])
         stop = first + 1
         groups = 0
         while stop <= count and stop - first <= 17 and groups < MOST_GROUPS:
-            if stop == count or digits.join[stop] != GLUED:
+            if stop == count or join[stop] != GLUED:
                 groups += 1
-                form = TYPO if _is_part(units, digits, first, stop) else EXACT
-                _nationals(digits, first, stop, plus, form, sizes, phone)
+                if stop - first >= SHORTEST_PHONE:
+                    form = TYPO if _is_part(units, digits, first, stop) else EXACT
+                    _nationals(digits, first, stop, plus, form, sizes, phone)
                 if 10 <= stop - first <= 13 and (plus or _near_size(sizes, stop - first)):
-                    put(phone_tail, digits.at[first], digits.at[stop - 1] + 1, TYPO, digits.value, stop - 4, stop)
+                    put(phone_tail, at[first], at[stop - 1] + 1, TYPO, value, stop - 4, stop)
                 if 10 <= stop - first <= 12 and not plus and _near_size(sizes, stop - first):
-                    head = 7 if digits.value[first] == _ONE else stop - first - 4
-                    put(phone_head, digits.at[first], digits.at[stop - 1] + 1, TYPO, digits.value, first, first + head)
+                    head = 7 if value[first] == _ONE else stop - first - 4
+                    put(phone_head, at[first], at[stop - 1] + 1, TYPO, value, first, first + head)
                     put_two(
-                        phone_mask, digits.at[first], digits.at[stop - 1] + 1, TYPO,
-                        digits.value, first, first + 3, digits.value, stop - 4, stop,
+                        phone_mask, at[first], at[stop - 1] + 1, TYPO,
+                        value, first, first + 3, value, stop - 4, stop,
                     )  # fmt: skip
-            if stop == count or digits.join[stop] == RUN:
+            if stop == count or join[stop] == RUN:
                 break
             stop += 1
 
@@ -374,15 +396,16 @@ def _has_plus(units: NDArray[np.uint16], begin: int) -> bool:
 @inner
 def _is_part(units: NDArray[np.uint16], digits: Digits, first: int, stop: int) -> bool:
     """Tell whether short groups beside a window belong to the same number: then the window is a part of it."""
-    if first and digits.join[first] == GROUP and _binds(units, digits.at[first - 1] + 1, digits.at[first]):
+    at, join = digits.at, digits.join
+    if first and join[first] == GROUP and _binds(units, at[first - 1] + 1, at[first]):
         before = first - 1
-        while before > 0 and digits.join[before] == GLUED:
+        while before > 0 and join[before] == GLUED:
             before -= 1
         if first - before <= SHORT_GROUP:
             return True
-    if stop < len(digits.at) and digits.join[stop] == GROUP and _binds(units, digits.at[stop - 1] + 1, digits.at[stop]):
+    if stop < len(at) and join[stop] == GROUP and _binds(units, at[stop - 1] + 1, at[stop]):
         after = stop + 1
-        while after < len(digits.at) and digits.join[after] == GLUED:
+        while after < len(at) and join[after] == GLUED:
             after += 1
         return after - stop <= SHORT_GROUP
     return False
@@ -402,34 +425,35 @@ def _nationals(
     digits: Digits, first: int, stop: int, plus: bool, form: int, sizes: NDArray[np.bool_], phone: Sink
 ) -> None:
     """Note the national numbers that digits as written may stand for: with and without country code and trunk 0."""
-    begin = digits.at[first]
-    end = digits.at[stop - 1] + 1
+    value, at = digits.value, digits.at
+    begin = at[first]
+    end = at[stop - 1] + 1
     bare = first
-    while bare < stop and digits.value[bare] == _ZERO:
+    while bare < stop and value[bare] == _ZERO:
         bare += 1
     zeros = bare - first
     if zeros > 3:
         return
     size = stop - bare
-    if 6 <= size <= 14 and sizes[size]:
-        put(phone, begin, end, TYPO if plus else form, digits.value, bare, stop)
+    if SHORTEST_PHONE <= size <= 14 and sizes[size]:
+        put(phone, begin, end, TYPO if plus else form, value, bare, stop)
     international = plus or zeros == 2
-    china = size > 8 and digits.value[bare] == 0x38 and digits.value[bare + 1] == 0x36
+    china = size > 8 and value[bare] == 0x38 and value[bare + 1] == 0x36
     if not (international or china):
         return
     number = 0
     for code in range(1, 4):
         if bare + code >= stop:
             break
-        number = 10 * number + digits.value[bare + code - 1] - _ZERO
+        number = 10 * number + value[bare + code - 1] - _ZERO
         if not COUNTRIES[number] or (code != 2 and not international):
             continue
         rest = bare + code
-        while rest < stop and digits.value[rest] == _ZERO:
+        while rest < stop and value[rest] == _ZERO:
             rest += 1
         size = stop - rest
-        if 6 <= size <= 14 and sizes[size]:
-            put(phone, begin, end, form, digits.value, rest, stop)
+        if SHORTEST_PHONE <= size <= 14 and sizes[size]:
+            put(phone, begin, end, form, value, rest, stop)
 
 
 @compiled

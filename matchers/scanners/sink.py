@@ -48,23 +48,24 @@ SINK: Final = tuple_of(Sink, array_of(int32, 2), array_of(uint16), array_of(int6
 @within(SINK, INTEGER, INTEGER, INTEGER, UNITS, INTEGER, INTEGER)
 def put(sink: Sink, start: int, end: int, form: int, source: NDArray[np.uint16], first: int, last: int) -> None:
     """Note that the canonical value `source[first:last]` stands at start:end."""
+    spans, values, filled = sink  # each time an array is taken out of a tuple it is counted, which costs more than this
     size = last - first
-    index, at = sink.filled[0], sink.filled[1]
+    index, at = filled[0], filled[1]
     if size > LONGEST:
         return
-    if index >= sink.spans.shape[1] or at + size > len(sink.values):
-        if sink.filled[2] < 0 or start < sink.filled[2]:
-            sink.filled[2] = start
+    if index >= spans.shape[1] or at + size > len(values):
+        if filled[2] < 0 or start < filled[2]:
+            filled[2] = start
         return
-    sink.spans[START, index] = start
-    sink.spans[END, index] = end
-    sink.spans[FORM, index] = form
-    sink.spans[OFFSET, index] = at
-    sink.spans[LENGTH, index] = size
+    spans[START, index] = start
+    spans[END, index] = end
+    spans[FORM, index] = form
+    spans[OFFSET, index] = at
+    spans[LENGTH, index] = size
     for place in range(size):
-        sink.values[at + place] = source[first + place]
-    sink.filled[0] = index + 1
-    sink.filled[1] = at + size
+        values[at + place] = source[first + place]
+    filled[0] = index + 1
+    filled[1] = at + size
 
 
 @within(SINK, INTEGER, INTEGER, INTEGER, UNITS, INTEGER, INTEGER, UNITS, INTEGER, INTEGER)
@@ -73,21 +74,22 @@ def put_two(
     source: NDArray[np.uint16], first: int, last: int, more: NDArray[np.uint16], begin: int, stop: int,
 ) -> None:  # fmt: skip
     """Note a value made of two stretches, one after the other."""
-    index = sink.filled[0]
+    spans, values, filled = sink
+    index = filled[0]
     put(sink, start, end, form, source, first, last)
-    if sink.filled[0] == index:
+    if filled[0] == index:
         return
-    at, size = sink.filled[1], stop - begin
-    if sink.spans[LENGTH, index] + size > LONGEST or at + size > len(sink.values):
-        sink.filled[0] = index
-        sink.filled[1] = sink.spans[OFFSET, index]
-        if at + size > len(sink.values) and (sink.filled[2] < 0 or start < sink.filled[2]):
-            sink.filled[2] = start
+    at, size = filled[1], stop - begin
+    if spans[LENGTH, index] + size > LONGEST or at + size > len(values):
+        filled[0] = index
+        filled[1] = spans[OFFSET, index]
+        if at + size > len(values) and (filled[2] < 0 or start < filled[2]):
+            filled[2] = start
         return
     for place in range(size):
-        sink.values[at + place] = more[begin + place]
-    sink.spans[LENGTH, index] += size
-    sink.filled[1] = at + size
+        values[at + place] = more[begin + place]
+    spans[LENGTH, index] += size
+    filled[1] = at + size
 
 
 @compiled
