@@ -323,9 +323,7 @@ def _pinyin(classes: NDArray[np.uint8], words: Words, first: int, work: NDArray[
     filled = 0
     for index in range(first, min(len(starts), first + 4)):
         size = offset[index + 1] - offset[index]
-        if filled + size > LONGEST_WORD or (
-            index > first and not _joins(classes, ends[index - 1], starts[index])
-        ):
+        if filled + size > LONGEST_WORD or (index > first and not _joins(classes, ends[index - 1], starts[index])):
             return
         filled = _copy(words, index, work, filled)
         answer = _is_pinyin(work, filled)
