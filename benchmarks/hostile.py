@@ -25,7 +25,10 @@ from model.page import Passage
 from model.record import LinkageColumn, LinkageSchema, Record
 from tests.matchers.bench import MemoryStore
 
-NOTE: Final = "五天前淋雨后发热最高三十九点一度咳铁锈色痰右侧胸痛随深呼吸加重自服蜜炼枇杷膏三瓶未见缓解查体左肺底可闻及吸气末细湿啰音"
+NOTE: Final = (
+    "五天前淋雨后发热最高三十九点一度咳铁锈色痰右侧胸痛随深呼吸加重"
+    "自服蜜炼枇杷膏三瓶未见缓解查体左肺底可闻及吸气末细湿啰音"
+)
 ENGLISH_NOTE: Final = (
     "After a fall from a hayloft she could not lift her left arm above the shoulder for nine days. An ultrasound "
     "showed a partial tear of the supraspinatus, eleven millimetres wide."
@@ -78,7 +81,7 @@ CASES: Final[dict[str, Callable[[int], str]]] = {
     "digits without end": lambda size: drawn(size, lambda chooser: f"{chooser.randint(0, 10**18)}"),
     "digits in groups": lambda size: drawn(size, lambda chooser: f"{chooser.randint(0, 10**6)} "),
     "resident IDs": lambda size: drawn(
-        size, lambda chooser: f"9999{chooser.randint(10, 99)}{_day(chooser).replace('-', '')}{chooser.randint(0, 9999)} "
+        size, lambda chooser: f"9999{chooser.randint(10, 99)}{_day(chooser).replace('-', '')}{chooser.randint(0, 999)}1 "
     ),
     "surnames and dates": lambda size: drawn(size, lambda chooser: f"{chooser.choice('王李张')}云{_day(chooser)}"),
     "enrolled name, strangers' dates": lambda size: drawn(size, lambda chooser: f"欧阳鸢翎{_day(chooser)} "),

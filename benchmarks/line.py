@@ -134,9 +134,8 @@ def measure_examination(characters: int, most: int) -> None:
     print(f"text: {source}")
     for name, posts in corpora.items():
         cut = _of_size(posts, 4096)
-        print(
-            f"{name}: {len(posts)} posts, {sum(len(post.encode()) for post in posts) / 1e6:.1f} MB; {len(cut)} of 4 KB"
-        )
+        size = sum(len(post.encode()) for post in posts) / 1e6
+        print(f"{name}: {len(posts)} posts, {size:.1f} MB; {len(cut)} of 4 KB")
         corpora[name] = cut
     print("| Posts | Tags | What | MB/s | Posts of 4 KB/s | times pyahocorasick | times ahocorasick_rs |")
     print("|---|---|---|---|---|---|---|")

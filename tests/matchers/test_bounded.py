@@ -1,4 +1,4 @@
-"""Hostile pages come to an end, and hide nothing: what stands behind the noise is found, or the page says it was cut."""
+"""Hostile pages come to an end, and hide nothing: what comes after noise is found, or the page says it was cut."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_a_hostile_page_does_not_harm_its_neighbours(hostile: Engine, case: str)
 
 
 def test_repetition_of_one_value_costs_no_other_its_place(hostile: Engine) -> None:
-    """Twenty thousand times one number is one value: what comes after is looked up as well, and the page says it was cut."""
+    """A number over and over is one value: what comes after it is looked up as well, and the page says it was cut."""
     examination = hostile.examine([Passage("15490817263\n" * 21_000 + "thistle.ember92@example.org", "body")])
     assert examination.capped
     assert len(examination.matches) == 2
