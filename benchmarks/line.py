@@ -90,7 +90,7 @@ def measure_enrolment(postings: int) -> None:
             told = f", {text / spent:.2f} MB/s of notes" if notes else ""
             print(
                 f"| enrol {label} | {count / spent:,.0f} records per processor second "
-                f"({count / passed:,.0f} wall){told} | {per:.0f} postings, {size / count / 1024:.1f} KiB each |"
+                f"({count / passed:,.0f} wall){told} | {per:.1f} postings a row, {size / count / 1024:.1f} KiB each |"
             )
             database.close()
     _measure_postings(postings)
