@@ -13,8 +13,8 @@ from storage.database import Transaction
 from storage.traces import Kept, TraceStore
 
 NOBODY = frozenset({
-    "", "-", "?", "n/a", "none", "null", "unknown", "not available", "user", "anon", "anonymous", "anonymous user", "guest",
-    "a guest", "deleted", "[deleted]", "[removed]",
+    "", "-", "?", "n/a", "none", "null", "unknown", "not available", "user", "anon", "anonymous", "anonymous user",
+    "guest", "a guest", "deleted", "[deleted]", "[removed]",
     "匿名", "匿名用户", "匿名者", "游客", "访客", "网友", "未知", "佚名", "已注销", "已注销用户", "名無しさん",
 })  # fmt: skip
 """Authors that are many people: their posts belong together no more than those of strangers."""

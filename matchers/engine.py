@@ -1,6 +1,5 @@
 """Passages → matches: finds on a page the records that were enrolled, without any of their values."""
 
-import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +21,7 @@ from matchers.postings import Payload, walk
 from matchers.scanners.sink import EXACT, FORMS, MASKED
 from matchers.sightings import MOST_ELEMENTS, Hit, weigh
 from matchers.survey import LEFT, RIGHT, Sighted, Survey, Surveyor, shapes
-from matchers.threads import MOST_FOUND, BriefMemory, Half, Post, ThreadMemory, Trace, crossed
+from matchers.threads import MOST_FOUND, BriefMemory, Crossing, Half, Post, ThreadMemory, Trace, crossed
 from model.match import Match, Verdict
 from model.page import Passage
 
@@ -235,8 +234,8 @@ class Engine:
         trace = post.trace(self._worth_remembering(here))
         before = joining.recall(page)
         joining.remember(page, trace)
-        pairs = crossed(before, trace, PARTNERS)
-        for (passage, start, end), hit in self._crossed(list(itertools.islice(pairs, MOST_LOOKUPS)), post):
+        crossings = crossed(before, trace, PARTNERS, MOST_LOOKUPS)
+        for (passage, start, end), hit in self._crossed(crossings, post):
             here[hit.payload.handle] += [
                 replace(each, passage=passage, start=start, end=end, joined=True) for each in weigh([hit])
             ]
@@ -262,19 +261,19 @@ class Engine:
         open_ones = [each for each in kept if (match := matches[each[0]]) is None or match.verdict is not Verdict.LEAK]
         return {handle: tuple(evidence) for handle, evidence in open_ones[:MOST_FOUND]}
 
-    def _crossed(self, pairs: Sequence[tuple[Half, Half]], post: Post) -> Iterator[tuple[tuple[int, int, int], Hit]]:
+    def _crossed(self, crossings: Sequence[Crossing], post: Post) -> Iterator[tuple[tuple[int, int, int], Hit]]:
         """Yield the conjunctions that are enrolled, each with where its half in this post stands."""
-        if not pairs:
-            return
-        left, right = (np.array([np.frombuffer(pair[side].block, np.uint64)[0] for pair in pairs]) for side in (0, 1))
         alive: list[Alive] = []
         spans: list[tuple[int, int, int]] = []
-        for index in self._filter.survivors(self._kernel.combine("pair", left, right)).tolist():
-            one, other = pairs[index]
-            form = FORMS[MASKED if MASKED in (one.form, other.form) else other.form]
-            spans.append(post.spans.get(id(one)) or post.spans[id(other)])
-            value = one.block + other.block
-            alive.append(Alive(f"{one.field}+{other.field}", value, len(alive), len(alive) + 1, form, 0))
+        for crossing in crossings:
+            if not len(crossing.one):
+                continue
+            for index in self._filter.survivors(self._kernel.combine("pair", *crossing.tags())).tolist():
+                one, other = crossing.lefts[crossing.one[index]], crossing.rights[crossing.other[index]]
+                form = FORMS[MASKED if MASKED in (one.form, other.form) else other.form]
+                value, at = one.block + other.block, len(alive)
+                alive.append(Alive(f"{one.field}+{other.field}", value, at, at + 1, form, 0))
+                spans.append(post.spans.get(id(one)) or post.spans[id(other)])
         for each, chain in self._look_up(alive):
             for hit in _hits(each, chain):
                 yield spans[hit.start], hit

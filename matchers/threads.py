@@ -9,9 +9,12 @@ import base64
 import json
 import zlib
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from matchers.sightings import Evidence
 
@@ -128,16 +131,52 @@ class Post:
         return Trace(tuple(self.halves[0]), tuple(self.halves[1]), found)
 
 
-def crossed(before: Sequence[Trace], now: Trace, partners: Mapping[str, Sequence[str]]) -> Iterator[tuple[Half, Half]]:
-    """Yield the conjunctions of a name in one post and another value in another, one of them the present one.
+class Crossing(NamedTuple):
+    """Conjunctions of which one half stands in the present post and the other in an earlier one."""
 
-    Those with the latest posts come first.
-    """
-    for trace in reversed(before):
-        for lefts, rights in ((trace.left, now.right), (now.left, trace.right)):
-            for left in lefts:
-                wanted = partners.get(left.field, ())
-                yield from ((left, right) for right in rights if right.field in wanted)
+    lefts: list[Half]
+    rights: list[Half]
+    one: NDArray[np.intp]
+    """For each conjunction the index of its name."""
+    other: NDArray[np.intp]
+    """For each conjunction the index of its other value."""
+
+    def tags(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """Return the filter tags of both halves of each conjunction."""
+        return _tags(self.lefts).take(self.one), _tags(self.rights).take(self.other)
+
+
+def crossed(before: Sequence[Trace], now: Trace, partners: Mapping[str, Sequence[str]], most: int) -> list[Crossing]:
+    """Return the conjunctions between the present post and earlier ones; each way so many, of the latest posts."""
+    rights = [half for trace in reversed(before) for half in trace.right]
+    lefts = [half for trace in reversed(before) for half in trace.left]
+    one, other = _allowed(now.left, rights, partners)
+    earlier, own = _allowed(lefts, now.right, partners)
+    by_time = np.argsort(other, kind="stable")[:most]
+    return [
+        Crossing(list(now.left), rights, one.take(by_time), other.take(by_time)),
+        Crossing(lefts, list(now.right), earlier[:most], own[:most]),
+    ]
+
+
+def _allowed(
+    lefts: Sequence[Half], rights: Sequence[Half], partners: Mapping[str, Sequence[str]]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the indices of the left and the right halves that go together, ascending by the left one."""
+    names, values = (
+        {field: code for code, field in enumerate(dict.fromkeys(half.field for half in side))}
+        for side in (lefts, rights)
+    )
+    table = np.array([[value in partners.get(name, ()) for value in values] for name in names], np.bool_)
+    if not table.any():
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    one, other = np.array([names[half.field] for half in lefts]), np.array([values[half.field] for half in rights])
+    found = np.nonzero(table[one[:, None], other[None, :]])
+    return found[0], found[1]
+
+
+def _tags(halves: Sequence[Half]) -> NDArray[np.uint64]:
+    return np.frombuffer(b"".join(half.block for half in halves), np.uint64)[::2]
 
 
 def pack(traces: Sequence[Trace]) -> bytes:
