@@ -45,6 +45,7 @@ class PageMemory(ThreadMemory):
         self._of = remembrance
         self._page = page
         self._seen: dict[str, set[bytes]] = {}
+        self._recalled: dict[str, Sequence[Trace]] = {}
         self._held: dict[str, Trace] = {}
         self._unreadable: list[Kept] = []
 
@@ -54,7 +55,12 @@ class PageMemory(ThreadMemory):
         return threads_of(self._page) if self._of.days > 0 else ()
 
     def recall(self, thread: str) -> Sequence[Trace]:
-        """Return the traces of the latest other posts, oldest first."""
+        """Return the traces of the latest other posts, oldest first: during one examination always the same."""
+        if thread not in self._recalled:
+            self._recalled[thread] = self._read(thread)
+        return self._recalled[thread]
+
+    def _read(self, thread: str) -> Sequence[Trace]:
         places = {key.tag(thread): key for key in self._of.keys}
         kept = self._of.store.recall(list(places), self._of.days)
         self._seen[thread] = {each.post for each in kept}

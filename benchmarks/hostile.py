@@ -81,7 +81,8 @@ CASES: Final[dict[str, Callable[[int], str]]] = {
     "digits without end": lambda size: drawn(size, lambda chooser: f"{chooser.randint(0, 10**18)}"),
     "digits in groups": lambda size: drawn(size, lambda chooser: f"{chooser.randint(0, 10**6)} "),
     "resident IDs": lambda size: drawn(
-        size, lambda chooser: f"9999{chooser.randint(10, 99)}{_day(chooser).replace('-', '')}{chooser.randint(0, 999)}1 "
+        size,
+        lambda chooser: f"9999{chooser.randint(10, 99)}{_day(chooser).replace('-', '')}{chooser.randint(0, 999)}1 ",
     ),
     "surnames and dates": lambda size: drawn(size, lambda chooser: f"{chooser.choice('王李张')}云{_day(chooser)}"),
     "enrolled name, strangers' dates": lambda size: drawn(size, lambda chooser: f"欧阳鸢翎{_day(chooser)} "),

@@ -127,7 +127,7 @@ def _measure_postings(count: int) -> None:
 
 
 def measure_examination(characters: int, most: int) -> None:
-    """Print MB/s of the engine and of two plaintext engines, and how many times as fast it is, for each sort of posts."""
+    """Print MB/s of the engine and of two plaintext engines, and how many times as fast it is, for each corpus."""
     source, every = corpus(characters)
     corpora = {"mixed": every, "English": [post for post in every if _share_of_han(post) < 0.02],
                "Chinese": [post for post in every if _share_of_han(post) > 0.5]}  # fmt: skip

@@ -11,6 +11,9 @@ from numba import types
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
+_NJIT: Final[Any] = numba.njit
+"""numba's own annotations leave out some of the keywords that its manual gives."""
+
 INTEGER: Final = types.int64
 UNITS: Final = types.Array(types.uint16, 1, "C", readonly=True)
 """Code units that the function does not write; an array that may be written is taken as well."""
@@ -18,12 +21,12 @@ UNITS: Final = types.Array(types.uint16, 1, "C", readonly=True)
 
 def compiled(function: Function) -> Function:
     """Return the function as machine code, compiled at its first call; it sees arrays and numbers only."""
-    return cast(Function, numba.njit(cache=True, nogil=True, no_cfunc_wrapper=True)(function))
+    return cast(Function, _NJIT(cache=True, nogil=True, no_cfunc_wrapper=True)(function))
 
 
 def inner(function: Function) -> Function:
     """Return the function as machine code for compiled functions alone: no way in from Python is made for it."""
-    made = numba.njit(cache=True, nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    made = _NJIT(cache=True, nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
     return cast(Function, made)
 
 
@@ -32,13 +35,13 @@ def within(*arguments: Any) -> Callable[[Function], Function]:
 
     Without types numba compiles anew for each mixture of integers of 32 and 64 bits. There is no way in from Python.
     """
-    made = numba.njit(arguments, cache=True, nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    made = _NJIT(arguments, cache=True, nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
     return cast(Callable[[Function], Function], made)
 
 
 def tuple_of(kind: type, *arrays: Any) -> Any:
     """Return numba's type of a named tuple of these arrays."""
-    return types.NamedTuple(arrays, kind)
+    return cast(Any, types.NamedTuple)(arrays, kind)
 
 
 def array_of(kind: Any, dimensions: int = 1) -> Any:

@@ -355,8 +355,8 @@ class Engine:
                     kept = self._kept(combined, left.start.take(own), pieces, alive)
                     found += [(left, int(own[at]), right, int(others[at]), piece) for at, piece in kept]
         halves = self._halves({(each.field, index): each for pair in found for each, index in (pair[:2], pair[2:4])})
-        for left, one, right, other, piece in found:
-            yield _together(left, one, right, other, halves[left.field, one] + halves[right.field, other], piece)
+        for left, at, right, beside, piece in found:
+            yield _together(left, at, right, beside, halves[left.field, at] + halves[right.field, beside], piece)
 
     def _survivors(
         self, tags: NDArray[np.uint64], starts: NDArray[np.integer], pieces: NDArray[np.int64]

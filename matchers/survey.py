@@ -298,7 +298,8 @@ _CUT: Final = ("phone_tail", "id_tail", "number_tail")
 
 def _sighted(name: str, sink: Sink) -> Sighted:
     """Return what a sink holds, without copying."""
-    return Sighted(name, *sink.spans[:, : sink.filled[0]], sink.values[: sink.filled[1]])
+    start, end, form, offset, length = sink.spans[:, : sink.filled[0]]
+    return Sighted(name, start, end, form, offset, length, sink.values[: sink.filled[1]])
 
 
 def _put(sink: Sink, start: int, end: int, value: str) -> None:

@@ -304,7 +304,7 @@ def _is_pinyin(word: NDArray[np.uint16], filled: int) -> int:
             letter = np.int64(word[last]) - 0x61
             if letter < 0 or letter > 25:
                 return NEVER
-            node = np.int64(_NEXT[node, letter])
+            node = int(_NEXT[node, letter])
             if node == 0:
                 break
             if _ENDS[node] and last - first + 1 < filled:

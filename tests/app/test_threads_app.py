@@ -211,11 +211,11 @@ def test_two_examiners_at_the_same_time_do_not_miss_each_other(stores, examiner)
     assert slow.examinations == 2
 
 
-def test_traces_of_a_lost_key_are_dropped_and_counted(stores, examiner, capsys):
+def test_traces_of_a_lost_key_are_dropped_and_counted(stores, examiner):
     """A trace that does not open costs a line in the log, never the page."""
     post(stores, NAME)
     work(examiner)
-    (tag,) = {TraceKey.tag(key, "forum\0thread\0thread-8") for key in examiner.remembrance.keys}
+    tag = examiner.remembrance.keys[0].tag("forum\0thread\0thread-8|1")
     (kept,) = stores.traces.recall([tag], 7)
     with stores.database.transaction() as tx:
         stores.traces.remember(tx, "forum", [kept._replace(sealed=kept.sealed[::-1])], 12)

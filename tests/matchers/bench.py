@@ -19,7 +19,6 @@ from model.match import Match
 from model.page import Passage
 from model.record import LinkageColumn, LinkageSchema, Record
 
-
 ENROLLED = 100
 """Records that an engine believes to be enrolled, at least."""
 

@@ -151,9 +151,11 @@ def test_a_phrase_of_many_records_identifies_nobody() -> None:
     """A template that three records share is no excerpt of any of them; what is a record's own still is."""
     template = "查体神志清楚问答切题双肺呼吸音清未闻及干湿性啰音心律齐各瓣膜听诊区未闻及杂音腹软无压痛反跳痛"
     own = [
-        "骑车摔倒后左腕肿痛四小时鼻烟窝压痛握拳时向肘部窜痛两指发麻", "夜间磨牙三月伴晨起颞部胀痛咬合异常嚼硬物时耳前弹响左侧更重",
-        "误食野菌后视物变形并见小人起舞半日催吐两次补液后渐能辨认家人", "拔牙后第五天下唇麻木仍未恢复知觉感饮水自口角漏出说话含混",
-    ]  # fmt: skip
+        "骑车摔倒后左腕肿痛四小时鼻烟窝压痛握拳时向肘部窜痛两指发麻",
+        "夜间磨牙三月伴晨起颞部胀痛咬合异常嚼硬物时耳前弹响左侧更重",
+        "误食野菌后视物变形并见小人起舞半日催吐两次补液后渐能辨认家人",
+        "拔牙后第五天下唇麻木仍未恢复知觉感饮水自口角漏出说话含混",
+    ]
     schema = LinkageSchema("ref", {"note": LinkageColumn("note")})
     records = [Record(f"R-{row}", row, {"note": text + template}) for row, text in enumerate(own, 1)]
     several = Bench.enrol(schema, records)

@@ -93,7 +93,7 @@ def test_without_a_census_the_same_text_counts_for_less() -> None:
 def test_excerpts_far_apart_are_added_up(hospital: tuple[Bench, list[str]]) -> None:
     """Two long pieces of one note on one page weigh more than either."""
     bench, notes = hospital
-    first, second = notes[4][5:60], notes[4][100:150]
+    first, second = notes[4][5:90], notes[4][100:190]
     talk = latin(random.Random(5), 90)
     alone = [bench.found(each).get("R-4") for each in (first, second)]
     both = bench.found(f"{first} {talk} {second}")["R-4"]
