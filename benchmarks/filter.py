@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from app.filtering import FilterChanges, rebuild
 from app.stores import Stores
+from matchers.compiled import compiled
 from matchers.filter import LAYOUT, BloomFilter
 from matchers.fingerprints import Enroller
 from matchers.keys import LinkageKey
@@ -119,7 +119,7 @@ def in_batches(call: Callable[[Any], object], items: NDArray[Any]) -> Callable[[
     return measure
 
 
-@njit(cache=True)
+@compiled
 def _gather(words: NDArray[np.uint64], out: NDArray[np.uint64], places: NDArray[np.int64]) -> None:
     """Copy the words at these places: the least that any look-up must do, as fast as a plain loop can ask for it."""
     for index in range(len(places)):

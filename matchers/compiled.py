@@ -30,6 +30,11 @@ def inner(function: Function) -> Function:
     return cast(Function, made)
 
 
+def inlined(function: Function) -> Function:
+    """Return a few lines that are copied into the compiled functions that call them."""
+    return cast(Function, _NJIT(cache=True, inline="always")(function))
+
+
 def within(*arguments: Any) -> Callable[[Function], Function]:
     """Return a decorator for what compiled functions call often: compiled once, for arguments of these types.
 

@@ -3,9 +3,9 @@
 from typing import Final, Self
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from matchers.compiled import compiled, inlined
 from matchers.interface import TagFilter
 from matchers.prefetch import prefetch
 
@@ -94,26 +94,26 @@ def _frozen(array: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return view
 
 
-@njit(cache=True, inline="always")
+@inlined
 def _mixed(tag: np.uint64) -> np.uint64:
     """Return 64 bits: the highest 3 choose the first word, the next 3 the step to the others, the lowest 54 bits."""
     product = tag * _SPREAD
     return product ^ (product >> _HALF)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def _line(tag: np.uint64, lines: np.uint64) -> np.uint64:
     """Return where the line of a tag begins: its upper half scaled to the number of lines."""
     return (((tag >> _HALF) * lines) >> _HALF) << _THREE
 
 
-@njit(cache=True, inline="always")
+@inlined
 def _pattern(bits: np.uint64) -> np.uint64:
     """Return a word with the three bits that the lowest 18 choose."""
     return (_ONE << (bits & _PLACE)) | (_ONE << ((bits >> _SIX) & _PLACE)) | (_ONE << ((bits >> _TWELVE) & _PLACE))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _add(tags: NDArray[np.uint64], words: NDArray[np.uint64]) -> int:
     """Set the bits of each tag; return how many tags changed a word."""
     lines = np.uint64(len(words) >> 3)
@@ -135,7 +135,7 @@ def _add(tags: NDArray[np.uint64], words: NDArray[np.uint64]) -> int:
     return changed
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _look_up(tags: NDArray[np.uint64], words: NDArray[np.uint64], found: NDArray[np.intp]) -> int:
     """Write the indices of tags that may be in the set; return how many."""
     lines = np.uint64(len(words) >> 3)

@@ -1,10 +1,10 @@
 """The one pass that folds text, compiled: code points in; units, origins and classes out."""
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from matchers.characters import DIGIT, LATIN, LETTER
+from matchers.compiled import compiled
 from matchers.foldtables import BEYOND, DROPPED, FOREIGN, GROWS, LAST_PLANES, PAIR, PLAIN
 
 # The compiled code is kept beside this file, and these numbers are frozen into it: they never change their meaning.
@@ -12,7 +12,7 @@ _WORD = DIGIT | LATIN | LETTER
 _INVISIBLE = (0xE0000, 0xE1000)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def fold_pass(  # noqa: C901, PLR0912, PLR0915  one loop: its state is what a split would have to hand about
     codes: NDArray[np.uint32], ends: NDArray[np.int64], entry: NDArray[np.uint32], extra: NDArray[np.uint16],
     units: NDArray[np.uint16], origin: NDArray[np.int32], classes: NDArray[np.uint8], pending: NDArray[np.uint16],
@@ -93,7 +93,7 @@ def fold_pass(  # noqa: C901, PLR0912, PLR0915  one loop: its state is what a sp
     return written
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _plain(
     codes: NDArray[np.uint32], entry: NDArray[np.uint32], units: NDArray[np.uint16], origin: NDArray[np.int32],
     classes: NDArray[np.uint8], place: int,
@@ -110,7 +110,7 @@ def _plain(
     return len(codes)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _opened(classes: NDArray[np.uint8], pending: NDArray[np.uint16], begin: int, place: int) -> tuple[int, int]:
     """Return where the token begins that runs up to `place`, and the classes in it; they have no looks."""
     found = 0
@@ -121,7 +121,7 @@ def _opened(classes: NDArray[np.uint8], pending: NDArray[np.uint16], begin: int,
     return place, found
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _settle(
     units: NDArray[np.uint16], classes: NDArray[np.uint8], pending: NDArray[np.uint16], begin: int, end: int, found: int
 ) -> None:
@@ -149,7 +149,7 @@ def _settle(
             units[place], classes[place] = letter, LATIN
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def grown(codes: NDArray[np.uint32], entry: NDArray[np.uint32]) -> int:
     """Return a number of units that is enough for the answer to these code points, borders excepted."""
     total = 0

@@ -1,8 +1,9 @@
 """Windows of code units as blocks of 16 bytes, and winnowing, compiled: the loops around the block cipher."""
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from matchers.compiled import compiled
 
 BLOCK = 16
 """Bytes of one block."""
@@ -35,7 +36,7 @@ def words_of(units: NDArray[np.uint16]) -> NDArray[np.uint64]:
     return words
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def pack(
     words: NDArray[np.uint64], units: NDArray[np.uint16], starts: NDArray[np.int64], lengths: NDArray[np.int64],
     blocks: NDArray[np.uint64], places: NDArray[np.int64], others: NDArray[np.int64],
@@ -89,7 +90,7 @@ def pack(
     return np.int64(narrow), np.int64(wide), np.int64(more)  # type: ignore[return-value]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def longer(
     words: NDArray[np.uint64], units: NDArray[np.uint16], starts: NDArray[np.int64], lengths: NDArray[np.int64],
     others: NDArray[np.int64],
@@ -120,7 +121,7 @@ def longer(
     return chosen, kinds, ends[kinds]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def pack_block(
     words: NDArray[np.uint64], units: NDArray[np.uint16], starts: NDArray[np.int64], lengths: NDArray[np.int64],
     wide: bool, block: int, chain: NDArray[np.uint64], blocks: NDArray[np.uint64],
@@ -148,7 +149,7 @@ def pack_block(
         blocks[place], blocks[place + _1] = low, high
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def scatter(cipher: NDArray[np.uint64], places: NDArray[np.int64], stride: int, out: NDArray[np.uint64]) -> None:
     """Put the first `stride` words of each block of the cipher where it belongs."""
     for index in range(len(places)):
@@ -159,7 +160,7 @@ def scatter(cipher: NDArray[np.uint64], places: NDArray[np.int64], stride: int, 
             out[_2 * place], out[_2 * place + _1] = cipher[source], cipher[source + _1]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def winnow(tags: NDArray[np.uint64], units: NDArray[np.uint16], k: int, w: int, feed: int) -> NDArray[np.int64]:
     """Return the positions of the shingles kept: of each w neighbours of a run the rightmost smallest.
 
@@ -193,7 +194,7 @@ def winnow(tags: NDArray[np.uint64], units: NDArray[np.uint16], k: int, w: int, 
     return kept[:count].copy()
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def is_wide(words: NDArray[np.uint64], units: NDArray[np.uint16], begin: int, length: int) -> bool:
     """Return whether a window holds a unit of 256 or more, or a border."""
     marks = np.uint64(0)
@@ -208,26 +209,26 @@ def is_wide(words: NDArray[np.uint64], units: NDArray[np.uint16], begin: int, le
     return bool(marks & _HIGH_BYTES)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _marks(word: np.uint64) -> np.uint64:
     """Return something in the upper bytes if one of the four units is 0 or does not fit a byte."""
     return word | (word - _ONES)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _empty(word: np.uint64) -> np.uint64:
     """Return something if one of the four units is 0."""
     return (word - _ONES) & ~word & _SIGNS
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _squeezed(word: np.uint64) -> np.uint64:
     """Return the bytes of four units below 256."""
     word = (word | word >> _8) & _PAIRS
     return (word | word >> _16) & _QUAD
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _slow(units: NDArray[np.uint16], begin: int, length: int, wide: bool) -> tuple[np.uint64, np.uint64]:
     """Return the block of a window at the end of the units or with a border, unit by unit."""
     low, high = _NOTHING, _NOTHING
