@@ -345,15 +345,15 @@ class Engine:
             return
         found = []
         for pair in survey.pairs:
-            left, right = seen[pair.left], seen[pair.right]
+            names, values = seen[pair.left], seen[pair.right]
             for first in range(0, len(pair.one), PAIRS):
-                one, other = pair.one[first : first + PAIRS], pair.other[first : first + PAIRS]
-                combined = self._kernel.combine("pair", tags[pair.left].take(one), tags[pair.right].take(other))
+                some, others = pair.one[first : first + PAIRS], pair.other[first : first + PAIRS]
+                combined = self._kernel.combine("pair", tags[pair.left].take(some), tags[pair.right].take(others))
                 alive = self._filter.survivors(combined)
                 if len(alive):
-                    own, others = one.take(alive), other.take(alive)
-                    kept = self._kept(combined, left.start.take(own), pieces, alive)
-                    found += [(left, int(own[at]), right, int(others[at]), piece) for at, piece in kept]
+                    some, others = some.take(alive), others.take(alive)
+                    kept = self._kept(combined, names.start.take(some), pieces, alive)
+                    found += [(names, int(some[at]), values, int(others[at]), piece) for at, piece in kept]
         halves = self._halves({(each.field, index): each for pair in found for each, index in (pair[:2], pair[2:4])})
         for left, at, right, beside, piece in found:
             yield _together(left, at, right, beside, halves[left.field, at] + halves[right.field, beside], piece)

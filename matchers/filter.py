@@ -9,7 +9,7 @@ from matchers.compiled import compiled, inlined
 from matchers.interface import TagFilter
 from matchers.prefetch import prefetch
 
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 """Number of the way in which tags set bits; another number, another filter."""
 BITS_PER_TAG: Final = 24
 """Bits of filter per tag when built."""
@@ -20,13 +20,14 @@ _AHEAD: Final = 24
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
 """2⁶⁴ divided by the golden ratio: multiplied, every bit of a tag has a say in the upper bits."""
 _ONE, _THREE, _SIX, _SEVEN, _TWELVE, _EIGHTEEN, _HALF = (np.uint64(number) for number in (1, 3, 6, 7, 12, 18, 32))
+_LOWER: Final = np.uint64(0xFFFFFFFF)
 _PLACE, _FIRST, _STEP = np.uint64(63), np.uint64(61), np.uint64(58)
 
 
 class BloomFilter(TagFilter):
     """Approximate set of 64-bit tags: no false negatives, 0.01 % false positives when not overfull.
 
-    A tag chooses a cache line by its upper half, three different words of the line, and three bits of each (a
+    A tag chooses a cache line by its lower half, three different words of the line, and three bits of each (a
     cache-sectorised blocked Bloom filter: Putze, Sanders, Singler 2007; Lang et al., "Performance-Optimal Filtering",
     2019). One line is one trip to memory; 97 in 100 strangers are refused by the first word of it.
     """
@@ -103,8 +104,11 @@ def _mixed(tag: np.uint64) -> np.uint64:
 
 @inlined
 def _line(tag: np.uint64, lines: np.uint64) -> np.uint64:
-    """Return where the line of a tag begins: its upper half scaled to the number of lines."""
-    return (((tag >> _HALF) * lines) >> _HALF) << _THREE
+    """Return where the line of a tag begins: its lower half scaled to the number of lines.
+
+    Winnowing keeps the shingles with the smallest upper halves, so those are far from evenly spread.
+    """
+    return (((tag & _LOWER) * lines) >> _HALF) << _THREE
 
 
 @inlined
