@@ -93,7 +93,7 @@ def test_an_unknown_layout_is_refused() -> None:
 
 
 def test_winnowed_tags_do_not_crowd_the_filter() -> None:
-    """Winnowing keeps tags with small upper halves; the filter of such tags lets no more strangers pass than another."""
+    """Winnowing keeps tags with small upper halves; the filter of such tags lets no more strangers pass."""
     chance = np.random.default_rng(8)
     winnowed = chance.integers(0, 2**64, (50_000, 12), np.uint64).min(axis=1)
     strangers = chance.integers(0, 2**64, 500_000, np.uint64)
