@@ -20,6 +20,9 @@ INSTALL_LOCK = $(PIP) install --quiet --progress-bar off --require-hashes --no-b
 # setuptools warns that an editable installation is one: that is what is wanted.
 INSTALL_SELF = PYTHONWARNINGS=ignore $(PIP) install --quiet --no-deps --no-build-isolation --no-index -e .
 
+# Loops are compiled at their first use and kept (docs/adr/0004): here, so that nobody waits for it later.
+WARM = echo "Compiling (once, about a minute) and testing itself …"; $(PY) -m app.selftest
+
 .PHONY: help
 help:  ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -88,6 +91,7 @@ $(RUN_STAMP): requirements/build.lock requirements/run.lock pyproject.toml | $(V
 	  $(INSTALL_LOCK) requirements/run.lock; \
 	  $(INSTALL_SELF); \
 	fi
+	@$(WARM)
 	@touch $@
 
 $(DEV_STAMP): requirements/build.lock requirements/dev.lock pyproject.toml | $(VENV)/bin/python
@@ -95,6 +99,7 @@ $(DEV_STAMP): requirements/build.lock requirements/dev.lock pyproject.toml | $(V
 	@$(INSTALL_LOCK) requirements/build.lock
 	@$(INSTALL_LOCK) requirements/dev.lock
 	@$(INSTALL_SELF)
+	@$(WARM)
 	@touch $@
 
 $(SERVERS)/ready: requirements/build.lock requirements/servers.lock tests/servers/pds/package-lock.json tests/servers/install.sh

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from alerts.channels.email import EmailChannel
 from alerts.evidence.screenshot import browser_path
 from app.config import Config
+from app.selftest import recognises
 from app.wiring import folds_as_enrolled, offered_keys, open_channels, open_stores, read_keys
 from crawler.catalogue import uses
 from decoders.sandbox import open_sandbox
@@ -30,6 +31,7 @@ def examine_installation(config: Config) -> Iterator[Finding]:
     """Yield one finding after the other; a failing one never hides the next."""
     yield Finding("configuration", True, f"{config.path}, {len(config.sites)} sites")
     yield from _database(config)
+    yield _matching()
     yield _evidence(config)
     yield _screenshots(config)
     yield _isolation(config)
@@ -60,6 +62,12 @@ def _database(config: Config) -> Iterator[Finding]:
                 yield Finding("outbox", None, f"{waiting} messages wait to be accepted; see the channel lines below")
     except SpillwatchError as error:
         yield Finding("database", False, str(error))
+
+
+def _matching() -> Finding:
+    if recognises():
+        return Finding("matching", True, "an invented record is found in an invented post that disguises it")
+    return Finding("matching", False, "an invented record is not found: do not rely on this installation, reinstall it")
 
 
 def _rotation(config: Config, keys: Keyring) -> Iterator[Finding]:
