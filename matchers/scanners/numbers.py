@@ -381,14 +381,14 @@ def _near_size(sizes: NDArray[np.bool_], size: int) -> bool:
 
 @inner
 def _has_plus(units: NDArray[np.uint16], begin: int) -> bool:
-    """Tell whether a plus sign stands before a number, behind at most a bracket and a space."""
+    """Tell whether a plus sign stands before a number, behind at most some signs."""
     for back in range(1, 4):
         place = begin - back
         if place < 0:
             return False
         if units[place] == 0x2B:
             return True
-        if units[place] not in (0x20, 0x28):
+        if units[place] not in (0x20, 0x28, 0x2D, 0x2E):
             return False
     return False
 
@@ -439,14 +439,16 @@ def _nationals(
         put(phone, begin, end, TYPO if plus else form, value, bare, stop)
     international = plus or zeros == 2
     china = size > 8 and value[bare] == 0x38 and value[bare + 1] == 0x36
-    if not (international or china):
+    # 1-555… with its 1 apart; in one run it is a Chinese mobile number as well, unless a 2 follows
+    america = size == 11 and value[bare] == _ONE and (digits.join[bare + 1] != GLUED or value[bare + 1] == 0x32)
+    if not (international or china or america):
         return
     number = 0
     for code in range(1, 4):
         if bare + code >= stop:
             break
         number = 10 * number + value[bare + code - 1] - _ZERO
-        if not COUNTRIES[number] or (code != 2 and not international):
+        if not COUNTRIES[number] or not (international or (china and code == 2) or (america and code == 1)):
             continue
         rest = bare + code
         while rest < stop and value[rest] == _ZERO:
