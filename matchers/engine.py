@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import log2
 from typing import Final, Self
 
 import numpy as np
@@ -19,7 +20,8 @@ from matchers.kernel import Kernel
 from matchers.kinds import by_code, keyword, kinds
 from matchers.postings import Payload, walk
 from matchers.scanners.sink import EXACT, FORMS, MASKED
-from matchers.sightings import MOST_ELEMENTS, Hit, weigh
+from matchers.score import PAGE_BITS
+from matchers.sightings import MOST_ELEMENTS, Hit, less_sure, weigh
 from matchers.survey import LEFT, RIGHT, Sighted, Survey, Surveyor, shapes
 from matchers.threads import MOST_FOUND, BriefMemory, Crossing, Half, Post, ThreadMemory, Trace, crossed
 from model.match import Match, Verdict
@@ -235,9 +237,12 @@ class Engine:
         before = joining.recall(page)
         joining.remember(page, trace)
         crossings = crossed(before, trace, PARTNERS, MOST_LOOKUPS)
+        # the prior allows for what a page tries by itself; all that a thread tries is more
+        chances = log2(1 + sum(len(crossing.one) for crossing in crossings) / 2**PAGE_BITS)
         for (passage, start, end), hit in self._crossed(crossings, post):
             here[hit.payload.handle] += [
-                replace(each, passage=passage, start=start, end=end, joined=True) for each in weigh([hit])
+                replace(less_sure(each, chances), passage=passage, start=start, end=end, joined=True)
+                for each in weigh([hit])
             ]
         for handle, evidence in here.items():
             if not evidence:

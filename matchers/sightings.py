@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matchers.conjunctions import PUBLIC
 from matchers.interface import MatchingSettings
@@ -60,6 +60,12 @@ class Evidence:
     """Evidence of one group says the same thing: the best counts."""
     joined: bool = False
     """All or part of it stood in another post."""
+
+
+def less_sure(evidence: Evidence, chances: float) -> Evidence:
+    """Return evidence without so many bits, taken from all of its kinds alike."""
+    share = chances / len(evidence.bits)
+    return replace(evidence, bits=tuple(max(0.0, amount - share) for amount in evidence.bits))
 
 
 def weigh(hits: Sequence[Hit]) -> list[Evidence]:

@@ -140,6 +140,16 @@ def test_posts_of_strangers_who_name_namesakes_are_not_joined(bench: Bench) -> N
     assert apart(bench, ["欧阳鸢翎", "生于1990-01-02", "电话 13800001111"])[2].matches == ()
 
 
+def test_among_many_candidates_a_joined_match_says_less(bench: Bench) -> None:
+    """Names in one post and dates in the next meet by chance: the more of them, the less the meeting is worth."""
+    strangers = [f"{surname}{given}" for surname in "王李张" for given in ("晓岚", "铎声", "砚秋", "霁月", "帆远")]
+    days = [f"生于{year}年{month}月9日" for year in range(1950, 1956) for month in (2, 5)]
+    few = together(bench, ["欧阳鸢翎", "生于1961年8月7日"])[-1]
+    many = together(bench, ["，".join([*strangers, "欧阳鸢翎"]), "，".join([*days, "生于1961年8月7日"])])[-1]
+    assert refs(bench, few) == refs(bench, many)
+    assert many.matches[0].score < few.matches[0].score
+
+
 def test_a_brief_memory_forgets_what_was_silent_longest() -> None:
     """A long run does not grow for ever."""
     memory, trace = BriefMemory(2), Trace((Half("name", b"0" * 16, 0),))
