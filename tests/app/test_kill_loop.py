@@ -124,8 +124,12 @@ class Killer:
                 self._parent = self._installed.start(self._command, stderr=-3, stdout=-3)
             module = self._chance.choice((SCANNER, EXAMINER, PARENT))
             victim = appears(self._parent, module)
-            # The square root makes later moments likelier: a process first imports for most of a second.
-            time.sleep(self._lives[module] * self._chance.random() ** 0.5)
+            # A process imports for most of its life here: every other kill waits until there is work to spoil.
+            moment = self._lives[module] * self._chance.random() ** 0.5
+            if self._chance.random() < 0.5:
+                self._wait_for_work(module, victim)
+            else:
+                time.sleep(moment)
             if victim is None or not victim.is_running() or victim.status() == psutil.STATUS_ZOMBIE:
                 self._lives[module] *= 0.8  # it was quicker this time: the machine has less to do
                 continue
@@ -144,6 +148,14 @@ class Killer:
             if self._command == "watch":
                 self._parent.send_signal(signal.SIGTERM)
             self._parent.wait()
+
+    def _wait_for_work(self, module: str, victim: psutil.Process | None) -> None:
+        """Wait until pages are leased or a scan runs, for no longer than such a process lives."""
+        deadline = time.monotonic() + self._lives[module]
+        while victim and victim.is_running() and victim.status() != psutil.STATUS_ZOMBIE:
+            if self._left_behind(module) or time.monotonic() > deadline:
+                return
+            time.sleep(0.005)
 
     def _left_behind(self, module: str) -> bool:
         statement = "SELECT count(*) FROM pages WHERE state = 'waiting' AND owner IS NOT NULL"
