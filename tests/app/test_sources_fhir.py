@@ -30,7 +30,6 @@ from decoders.sandbox import open_sandbox
 from matchers.kinds import kinds
 from model.errors import ConfigError, EnrolmentError
 from model.record import LinkageColumn, Record
-from tests.needs import require
 from tests.people import CANARY, MARGARET_HOLLOWAY
 
 SYNTHEA = Path(__file__).resolve().parents[2] / ".." / "shared/data/synthea_fhir"
@@ -337,7 +336,8 @@ def test_no_shape_makes_the_walk_stumble(tree):
 
 def test_a_synthea_bundle_is_read(documents):
     """A whole bundle as Synthea made it, if the public data is here."""
-    require(SYNTHEA.is_dir(), "the public data of Synthea is not on this machine")
+    if not SYNTHEA.is_dir():  # not part of the repository: CI may lack it
+        pytest.skip("the public data of Synthea is not on this machine")
     (path,) = SYNTHEA.glob("Clemente_*.json.gz")
     (record,), errors, source = read(path, documents)
     assert errors == []

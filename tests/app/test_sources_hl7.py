@@ -14,7 +14,6 @@ from app.sources.hl7v2 import Hl7Source
 from app.sources.interface import StandardSchema
 from model.errors import EnrolmentError
 from model.record import LinkageColumn, Record
-from tests.needs import require
 from tests.people import CANARY, HE_YUNSHU, MARGARET_HOLLOWAY
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared/data/hl7v2/messages.jsonl.gz"
@@ -155,7 +154,8 @@ def test_a_message_without_end_is_refused_and_not_held(monkeypatch):
 
 def test_example_messages_of_the_standard_are_read(tmp_path):
     """139 messages of many types, if the public data is here: each is a record's, or an error, or counted."""
-    require(SHARED.exists(), "the public HL7 messages are not on this machine")
+    if not SHARED.exists():  # not part of the repository: CI may lack it
+        pytest.skip("the public HL7 messages are not on this machine")
     path = tmp_path / "all.hl7"
     lines = gzip.decompress(SHARED.read_bytes()).decode().splitlines()
     texts = [json.loads(line)["text"] for line in lines]
