@@ -102,7 +102,7 @@ $(DEV_STAMP): requirements/build.lock requirements/dev.lock pyproject.toml | $(V
 	@$(WARM)
 	@touch $@
 
-$(SERVERS)/ready: requirements/build.lock requirements/servers.lock tests/servers/pds/package-lock.json tests/servers/install.sh
+$(SERVERS)/ready: requirements/build.lock requirements/servers-build.lock requirements/servers.lock tests/servers/pds/package-lock.json tests/servers/install.sh
 	@PYTHON="$(PYTHON)" SERVERS="$(SERVERS)" bash tests/servers/install.sh
 
 # ── The locks ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -121,5 +121,6 @@ lock:  ## write requirements/*.lock anew from pyproject.toml (UPGRADE=--upgrade 
 	$(COMPILE) $(UPGRADE) requirements/build.in -o requirements/build.lock; \
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements/run.lock; \
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra browser --group dev -c requirements/run.lock -o requirements/dev.lock; \
+	$(COMPILE) $(UPGRADE) --allow-unsafe requirements/servers-build.in -c requirements/build.lock -o requirements/servers-build.lock; \
 	$(COMPILE) $(UPGRADE) requirements/servers.in -o requirements/servers.lock; \
 	! grep -nE '(https?|file)://|^--' requirements/*.lock

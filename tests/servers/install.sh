@@ -12,6 +12,7 @@ echo "Installing bepasty and pinnwand (hash-checked) …"
 "$python" -m venv --clear "$target/venv"
 pip=("$target/venv/bin/python" -m pip --disable-pip-version-check --no-input install --quiet --progress-bar off)
 "${pip[@]}" --require-hashes --no-build-isolation -r "$root/requirements/build.lock"
+"${pip[@]}" --require-hashes --no-build-isolation -r "$root/requirements/servers-build.lock"
 "${pip[@]}" --require-hashes --no-build-isolation -r "$root/requirements/servers.lock"
 
 if ! command -v npm >/dev/null || ! command -v g++ >/dev/null; then
