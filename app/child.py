@@ -3,12 +3,14 @@
 A fetching child gets an environment without the variables that the key and the passwords are read from.
 """
 
+import _thread
 import ctypes
 import os
 import resource
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from app.config import Config
@@ -36,6 +38,15 @@ def start(
         stdout=subprocess.PIPE if piped else subprocess.DEVNULL,
         cwd=Path("/") if _installed() else Path(__file__).parents[1],
     )
+
+
+def told_to_stop() -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Set by another thread: a handler that interrupts `set` or `wait` would wait for a lock that it holds itself.
+        signal.signal(number, lambda *_: _thread.start_new_thread(stopping.set, ()))
+    return stopping
 
 
 def stop(child: "subprocess.Popen[bytes]", seconds: float = 20.0) -> None:

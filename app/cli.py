@@ -4,9 +4,7 @@ import dataclasses
 import getpass
 import json
 import os
-import signal
 import sys
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -221,7 +219,8 @@ def scan(
     chosen = {name: settings.site(name) for name in sites} if sites else settings.sites
     if not chosen:
         raise SpillwatchError(f"{config}: no sites to scan; describe one under sites:")
-    with stores_of as stores, _stopped_by_signals() as stopping:
+    stopping = child.told_to_stop()
+    with stores_of as stores:
         before = stores.alerts.count()
         reports = Daemon(settings, stores, stopping).run_once(list(chosen.values()))
         for report in reports:
@@ -236,7 +235,8 @@ def watch(config: ConfigPath = HERE) -> None:
     from app.daemon import Daemon
 
     settings, stores_of = _open(config)
-    with stores_of as stores, _stopped_by_signals() as stopping:
+    stopping = child.told_to_stop()
+    with stores_of as stores:
         Daemon(settings, stores, stopping).run()
 
 
@@ -474,15 +474,6 @@ def _alone(stores: Stores, what: str) -> Iterator[None]:
         yield
     finally:
         stores.leases.release(lease)
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
-    """Yield an event that SIGTERM and SIGINT set."""
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    yield stopping
 
 
 def _word(words: type[Word], text: str) -> Word:

@@ -3,7 +3,6 @@
 Run as `python -m app.examiner CONFIG [--once]`; the daemon keeps one alive.
 """
 
-import signal
 import sys
 import threading
 import time
@@ -117,9 +116,7 @@ def main() -> None:
     child.leave_no_core()
     config = read_config(Path(sys.argv[1]))
     logs.configure(config.logging)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = child.told_to_stop()
     try:
         with open_stores(config) as stores:
             work(config, stores, stopping, once="--once" in sys.argv)
