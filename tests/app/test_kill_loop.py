@@ -183,7 +183,7 @@ def survived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         site.publish(len(pastes()))
         killer.rest()
         print(f"{dict(killer.killed)} killed in {time.monotonic() - began:.0f} s, {killer.at_work} at work")
-        psutil.wait_procs(killer.orphans, timeout=60)
+        psutil.wait_procs(killer.orphans, timeout=20)
         # A page that met death three times is kept for a person to decide; here the person says: again.
         print(installed.run("quarantined", "--retry").out)
         installed.run("scan", ok=[0])
