@@ -7,54 +7,26 @@ from typing import Any
 
 from app.sources import fhir_resources as fhir
 from app.sources.documents import Documents, Unreadable, from_base64
-from app.sources.files import Progress, files_below, reading, unnamed
-from app.sources.fitness import fit
-from app.sources.interface import Row, StandardSchema
+from app.sources.files import reading, unnamed
+from app.sources.interface import StandardSchema
 from app.sources.joining import HELD, Joiner, Piece, Whole
 from app.sources.json_resources import Entry, NotJson, entries
-from app.sources.vocabulary import schema_of
+from app.sources.standard import StandardSource
 from model.errors import ConfigError, EnrolmentError
-from model.record import LinkageSchema
 
 TOLD = 12
 """Kinds of resources and systems of identifiers named in the remarks."""
 
 
-class FhirSource:
-    """The patients of one file or of all files below a folder."""
-
-    unit = "bytes"
+class FhirSource(StandardSource):
+    """The patients of resources; a bundle's own patients are whole as soon as it ends."""
 
     def __init__(self, path: Path, settings: StandardSchema, documents: Documents, held: int = HELD) -> None:
         """Take the file or folder, what reads documents, and the bytes that may be held for joining."""
-        self._files = files_below(path) if path.is_dir() else [path]
-        self._wanted = settings.ref
-        self._schema = schema_of(settings)
-        self._documents = documents
-        self._progress = Progress()
-        self._joiner = Joiner(self._pieces, held)
+        super().__init__(path, settings, documents, held)
         self._place = self._patients = 0
         self._own: list[str] = []
-        self._passed_over: Counter[str] = Counter()
         self._unknown: Counter[str] = Counter()
-
-    @property
-    def schema(self) -> LinkageSchema:
-        """Return the built-in linkage schema with the operator's columns."""
-        return self._schema
-
-    def total(self) -> int | None:
-        """Return the size of the files."""
-        return sum(path.stat().st_size for path in self._files)
-
-    def done(self) -> int:
-        """Return the bytes read; less again when the files are read another time."""
-        return self._progress.done
-
-    def rows(self) -> Iterator[Row]:
-        """Yield a record for each patient, with what refers to him; a bundle's own patients as soon as it ends."""
-        for row in self._joiner.rows():
-            yield from fit(row, self._schema)
 
     def remarks(self) -> Sequence[str]:
         """Say which resources and identifiers are not watched, and how often the files were read."""
@@ -65,9 +37,7 @@ class FhirSource:
             lines.append(f"identifiers not watched; name those to be watched under enrolment: fhir: columns: {systems}")
         if self._joiner.strays:
             lines.append(f"{self._joiner.strays} patients are referred to and not in the source")
-        if self._joiner.readings > 1:
-            lines.append(f"the files were read {self._joiner.readings} times, to hold no more than the bound in memory")
-        return lines
+        return lines + self._read_again()
 
     def _pieces(self, joiner: Joiner) -> Iterator[Piece | Whole | EnrolmentError]:
         self._progress.start_again()

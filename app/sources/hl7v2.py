@@ -1,18 +1,17 @@
 """HL7 v2 messages (ADT, ORU, MDM …): the patients they are about, joined from all messages of one or many files."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from app.sources.documents import Documents, Unreadable, from_base64
-from app.sources.files import Progress, files_below, reading, unnamed
-from app.sources.fitness import fit
+from app.sources.files import reading, unnamed
 from app.sources.hl7_messages import Segment, messages, nth, segments
-from app.sources.interface import Row, StandardSchema
+from app.sources.interface import StandardSchema
 from app.sources.joining import HELD, Joiner, Piece, Whole
+from app.sources.standard import StandardSource
 from app.sources.table import standing_yes
-from app.sources.vocabulary import IDENTIFIERS, schema_of
+from app.sources.vocabulary import IDENTIFIERS
 from model.errors import ConfigError, EnrolmentError
 from model.record import LinkageSchema
 
@@ -26,46 +25,18 @@ UNTYPED = "PI"
 """What an identifier of PID-3 without a type is: the patient's number in the sending hospital."""
 
 
-class Hl7Source:
-    """The patients of one file of messages, or of all files below a folder."""
-
-    unit = "bytes"
+class Hl7Source(StandardSource):
+    """The patients of messages."""
 
     def __init__(self, path: Path, settings: StandardSchema, documents: Documents, held: int = HELD) -> None:
         """Take the file or folder, what reads documents, and the bytes that may be held for joining."""
-        self._files = files_below(path) if path.is_dir() else [path]
-        self._wanted = settings.ref
-        self._schema = schema_of(settings)
-        self._documents = documents
-        self._progress = Progress()
-        self._joiner = Joiner(self._pieces, held)
+        super().__init__(path, settings, documents, held)
         self._number = 0
-        self._passed_over: Counter[str] = Counter()
-
-    @property
-    def schema(self) -> LinkageSchema:
-        """Return the built-in linkage schema with the operator's columns."""
-        return self._schema
-
-    def total(self) -> int | None:
-        """Return the size of the files."""
-        return sum(path.stat().st_size for path in self._files)
-
-    def done(self) -> int:
-        """Return the bytes read; less again when the files are read another time."""
-        return self._progress.done
-
-    def rows(self) -> Iterator[Row]:
-        """Yield a record for each patient, joined from all messages about him."""
-        for row in self._joiner.rows():
-            yield from fit(row, self._schema)
 
     def remarks(self) -> Sequence[str]:
         """Say what is not watched, and how often the files were read."""
         lines = [f"not watched: {count} {what}" for what, count in sorted(self._passed_over.items())]
-        if self._joiner.readings > 1:
-            lines.append(f"the files were read {self._joiner.readings} times, to hold no more than the bound in memory")
-        return lines
+        return lines + self._read_again()
 
     def _pieces(self, joiner: Joiner) -> Iterator[Piece | Whole | EnrolmentError]:
         self._progress.start_again()
