@@ -82,14 +82,16 @@ class BulkExaminer:
         self, items: Sequence[Item], decoded: Sequence[Decoded], memory: ThreadMemory
     ) -> Iterator[dict[str, Any]]:
         pages = [each.passages for each in decoded]
-        examinations = self._match(pages, [item.thread_id for item in items], memory)
+        examinations = self._match(
+            pages, [() if item.thread_id is None else (item.thread_id,) for item in items], memory
+        )
         handles = list(dict.fromkeys(match.handle for each in examinations if each for match in each.matches))
         refs = self.references(handles) if handles else {}
         for item, each, examination in zip(items, decoded, examinations, strict=True):
             yield answer(item, each, examination, refs)
 
     def _match(
-        self, pages: Sequence[Sequence[Passage]], threads: Sequence[str | None], memory: ThreadMemory
+        self, pages: Sequence[Sequence[Passage]], threads: Sequence[Sequence[str]], memory: ThreadMemory
     ) -> list[Examination | None]:
         """Return the examination of each page, joined with the posts of its thread so far.
 

@@ -86,9 +86,8 @@ class Joining:
 
     @classmethod
     def of(cls, count: int, threads: Sequence[Sequence[str] | None] | None, memory: ThreadMemory | None) -> Self:
-        """Return it for so many pages; a single key may stand for itself."""
-        keys = threads or [None] * count
-        told = [(each,) if isinstance(each, str) else tuple(each or ()) for each in keys]
+        """Return it for so many pages."""
+        told = [tuple(each or ()) for each in threads or [None] * count]
         return cls(told, memory or BriefMemory(), {})
 
     def posts(self, pieces: Sequence[Piece], starts: NDArray[np.int64], length: int) -> NDArray[np.int64] | None:
@@ -154,8 +153,8 @@ class Engine:
     ) -> list[Examination]:
         """Return the examination of each page, in order; vector passes over many of them.
 
-        `threads` says for each page to which threads it belongs, if to any, by one key or several: what was split over
-        posts of one is joined, in the order given, with what `memory` holds of it from before.
+        `threads` says for each page to which threads it belongs, if to any, by their keys: what was split over posts of
+        one is joined, in the order given, with what `memory` holds of it from before.
         """
         found: Found = defaultdict(lambda: defaultdict(list))
         capped: set[int] = set()

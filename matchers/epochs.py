@@ -15,7 +15,7 @@ from matchers.engine import Examination
 from matchers.fingerprints import Enroller
 from matchers.interface import PostingStore
 from matchers.keys import LinkageKey
-from matchers.threads import BriefMemory, ThreadMemory, Trace
+from matchers.threads import BriefMemory, Draft, ThreadMemory
 from model.errors import KeyUnusable
 from model.fingerprint import Erasure
 from model.match import Match
@@ -113,29 +113,6 @@ class Examines(Protocol):
         ...
 
 
-class _Draft(ThreadMemory):
-    """What one epoch remembers of threads during one pass: kept only if the pass is the last one."""
-
-    def __init__(self, memory: ThreadMemory, epoch: int) -> None:
-        self._memory = memory
-        self._epoch = epoch
-        self._fresh: dict[str, list[Trace]] = {}
-
-    def recall(self, thread: str) -> Sequence[Trace]:
-        """Return the traces of this epoch: those of another key say nothing under this one."""
-        return [*self._memory.recall(f"{thread}|{self._epoch}"), *self._fresh.get(thread, ())]
-
-    def remember(self, thread: str, trace: Trace) -> None:
-        """Keep the trace for now."""
-        self._fresh.setdefault(thread, []).append(trace)
-
-    def keep(self) -> None:
-        """Remember everything for good."""
-        for thread, traces in self._fresh.items():
-            for trace in traces:
-                self._memory.remember(f"{thread}|{self._epoch}", trace)
-
-
 class EpochEngine:
     """Examines pages under every live epoch, and misses no record because it moves or changes meanwhile.
 
@@ -172,11 +149,11 @@ class EpochEngine:
         """Return the examination of each page, in order: what it matches of any epoch."""
         answers: list[list[Examination]] = []
         kept = memory or BriefMemory()
-        drafts: list[_Draft] = []
+        drafts: list[Draft] = []
         passes = 0
         while passes < MOST_PASSES:
             self.refresh()
-            drafts = [_Draft(kept, epoch) for epoch in self._engines]
+            drafts = [Draft(kept, epoch) for epoch in self._engines]
             try:
                 answers += [
                     engine.examine_many(pages, threads, draft)

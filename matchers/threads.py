@@ -85,14 +85,18 @@ class BriefMemory(ThreadMemory):
 class Draft(ThreadMemory):
     """Keeps nothing for good until told to: what failed and is tried again must not be joined with itself."""
 
-    def __init__(self, memory: ThreadMemory) -> None:
-        """Recall from that memory, and remember there at the end."""
+    def __init__(self, memory: ThreadMemory, epoch: int | None = None) -> None:
+        """Recall from that memory, and remember there at the end; what one epoch remembers is its own.
+
+        Traces that were made under another key say nothing under this one.
+        """
         self._memory = memory
+        self._suffix = "" if epoch is None else f"|{epoch}"
         self._fresh: defaultdict[str, list[Trace]] = defaultdict(list)
 
     def recall(self, thread: str) -> Sequence[Trace]:
         """Return the traces of the latest posts, oldest first."""
-        return [*self._memory.recall(thread), *self._fresh.get(thread, ())][-MOST_POSTS:]
+        return [*self._memory.recall(thread + self._suffix), *self._fresh.get(thread, ())][-MOST_POSTS:]
 
     def remember(self, thread: str, trace: Trace) -> None:
         """Keep the trace for now."""
@@ -102,7 +106,7 @@ class Draft(ThreadMemory):
         """Remember everything for good."""
         for thread, traces in self._fresh.items():
             for trace in traces:
-                self._memory.remember(thread, trace)
+                self._memory.remember(thread + self._suffix, trace)
         self._fresh.clear()
 
 

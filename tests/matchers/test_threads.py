@@ -30,13 +30,13 @@ def together(
     bench: Bench, texts: Sequence[str], threads: Sequence[Sequence[str] | None] | None = None
 ) -> list[Examination]:
     """Examine posts in one call; of one thread unless said otherwise."""
-    return bench.engine().examine_many([[Passage(text, "body")] for text in texts], threads or ["t"] * len(texts))
+    return bench.engine().examine_many([[Passage(text, "body")] for text in texts], threads or [("t",)] * len(texts))
 
 
 def apart(bench: Bench, texts: Sequence[str], memory: BriefMemory | None = None) -> list[Examination]:
     """Examine posts of one thread one by one, as the daemon does."""
     engine, kept = bench.engine(), memory or BriefMemory()
-    return [engine.examine_many([[Passage(text, "body")]], ["t"], kept)[0] for text in texts]
+    return [engine.examine_many([[Passage(text, "body")]], [("t",)], kept)[0] for text in texts]
 
 
 def refs(bench: Bench, examination: Examination) -> dict[str, Verdict]:
@@ -103,7 +103,7 @@ def test_passages_of_one_post_are_not_joined(bench: Bench) -> None:
     """They may be two readings of one text: what stands far apart in it would come together."""
     text = "欧阳鸢翎。" + CHATTER * 60 + "生于1961-08-07"
     page = [Passage(text, "body"), Passage(text, "body, read otherwise")]
-    assert bench.engine().examine_many([page], ["t"])[0].matches == ()
+    assert bench.engine().examine_many([page], [("t",)])[0].matches == ()
 
 
 def test_a_post_longer_than_a_batch_is_one_post(bench: Bench) -> None:
