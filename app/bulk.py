@@ -91,7 +91,7 @@ class BulkExaminer:
             yield answer(item, each, examination, refs)
 
     def _match(
-        self, pages: Sequence[Sequence[Passage]], threads: Sequence[Sequence[str]], memory: ThreadMemory
+        self, pages: Sequence[Sequence[Passage]], threads: Sequence[tuple[str, ...]], memory: ThreadMemory
     ) -> list[Examination | None]:
         """Return the examination of each page, joined with the posts of its thread so far.
 

@@ -106,7 +106,7 @@ class Examines(Protocol):
     def examine_many(
         self,
         pages: Sequence[Sequence[Passage]],
-        threads: Sequence[Sequence[str] | None] | None = None,
+        threads: Sequence[tuple[str, ...] | None] | None = None,
         memory: ThreadMemory | None = None,
     ) -> list[Examination]:
         """Return the examination of each page, in order; posts of one thread are joined."""
@@ -143,7 +143,7 @@ class EpochEngine:
     def examine_many(
         self,
         pages: Sequence[Sequence[Passage]],
-        threads: Sequence[Sequence[str] | None] | None = None,
+        threads: Sequence[tuple[str, ...] | None] | None = None,
         memory: ThreadMemory | None = None,
     ) -> list[Examination]:
         """Return the examination of each page, in order: what it matches of any epoch."""

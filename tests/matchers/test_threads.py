@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matchers.engine import BATCH, Examination
+from matchers.engine import Examination
+from matchers.finding import BATCH
 from matchers.remembered import LEAST_BYTES, TraceKey
 from matchers.sightings import Evidence
 from matchers.threads import MOST_POSTS, MOST_THREADS, BriefMemory, Draft, Half, Trace, pack, unpack
@@ -27,7 +28,7 @@ def bench() -> Bench:
 
 
 def together(
-    bench: Bench, texts: Sequence[str], threads: Sequence[Sequence[str] | None] | None = None
+    bench: Bench, texts: Sequence[str], threads: Sequence[tuple[str, ...] | None] | None = None
 ) -> list[Examination]:
     """Examine posts in one call; of one thread unless said otherwise."""
     return bench.engine().examine_many([[Passage(text, "body")] for text in texts], threads or [("t",)] * len(texts))
