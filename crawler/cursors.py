@@ -1,18 +1,15 @@
 """How far a list was read, and when to stop reading it."""
 
 import json
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from crawler.spider import Item
+from crawler.spider import Item, Listing, Stream
 
 MARKS = 20
 """How many of the newest items are remembered as marks."""
 ENOUGH = 3
 """How many marks must be met: one may be pinned, another moved."""
-OVERLAP = timedelta(minutes=5)
-"""Lists by time are sorted by update or filled late: ask again for the last minutes."""
 
 
 class Progress:
@@ -22,8 +19,10 @@ class Progress:
     the newest items, and stopping there would skip the ones below.
     """
 
-    def __init__(self, kind: str, saved: str | None) -> None:
-        """Take the kind of cursor and what was saved of it."""
+    def __init__(self, stream: Stream, saved: str | None) -> None:
+        """Take the list and what was saved of it."""
+        kind = stream.cursor
+        self.stream = stream
         self.kind = kind
         self.saved = saved
         self.met = 0
@@ -32,9 +31,12 @@ class Progress:
         self.best: str | None = saved
         self.old = frozenset(json.loads(saved)) if saved is not None and kind == "seen" else frozenset()
 
-    def saw(self, items: Iterable[Item]) -> None:
-        """Take the items of one page of the list."""
-        for item in items:
+    def saw(self, listing: Listing) -> None:
+        """Take one page of the list."""
+        if self.kind == "token":
+            self._saw_token(listing)
+            return
+        for item in listing.items:
             if self.kind == "seen":
                 self._saw_mark(item)
             else:
@@ -56,6 +58,11 @@ class Progress:
             self.met += 1
             self.reached = self.met >= min(ENOUGH, len(self.old))
 
+    def _saw_token(self, listing: Listing) -> None:
+        """Keep the token of the first page, or of the last: the site's own word for where to go on."""
+        if listing.token and (self.stream.keep == "last" or self.best == self.saved):
+            self.best = listing.token
+
     def _saw_value(self, item: Item) -> None:
         value = item_time(item) if self.kind == "time" else str(item.fields.get("id", item.item_id))
         if value is None:
@@ -67,7 +74,9 @@ class Progress:
 
     def _floor(self, saved: str) -> str:
         """Return the value at which reading stops."""
-        return (datetime.fromisoformat(saved) - OVERLAP).isoformat() if self.kind == "time" else saved
+        if self.kind != "time":
+            return saved
+        return (datetime.fromisoformat(saved) - timedelta(seconds=self.stream.overlap)).isoformat()
 
 
 def item_time(item: Item) -> str | None:

@@ -1,14 +1,18 @@
 """Site descriptions: one YAML file per site, read strictly. docs/sites.md explains the grammar with examples.
 
-An unknown key is an error that names the file, the key and the nearest known key.
+Each section of a file is one dataclass here, and its fields are the keys there. An unknown key is an error that names
+the file, the key and the nearest known key.
 """
 
+import dataclasses
 import re
-from collections.abc import Mapping
+import types
+import typing
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -18,50 +22,28 @@ from model.errors import ConfigError
 from model.page import Reason
 
 SHIPPED = Path(__file__).parent / "sites"
-KINDS = ("html", "json", "feed", "text")
-PAGERS = ("none", "page", "offset", "token", "link_header", "next", "before_id")
-CURSORS = ("seen", "id", "time")
-FIELDS = ("id", "title", "author", "time", "text", "html", "link", "files", "thread", "name", "media_type", "record")
+FIELDS = (
+    "id", "order", "version", "title", "author", "time", "text", "html", "link", "files", "thread", "name", "record",
+)  # fmt: skip
+SHARED = ("page", "cursor", "raw", "permalink")
+"""What several lists of a site may have in common."""
+PLACEHOLDER = re.compile(r"\{(\w+)(?:\|([^{}]*))?\}")
+"""`{name}` or `{name|form}` in an address, a header or a body."""
 
-_TOP = frozenset(
-    [
-        "name",
-        "about",
-        "kind",
-        "list",
-        "raw",
-        "link",
-        "page",
-        "cursor",
-        "require",
-        "fail",
-        "options",
-        "headers",
-        "encoding",
-        "every",
-        "delay",
-        "robots",
-        "note",
-        "backfill",
-        "conditional",
-        "fetch_link",
-        "tested",
-    ]
-)
-_LIST = frozenset({"url", "items", "method", "body", *FIELDS})
-_RAW = frozenset({"url", "type", "text", "each"})
-_PAGE = frozenset({"kind", "param", "from", "start", "step", "css", "more"})
-_FAIL = frozenset({"status", "re", "json", "means", "pause"})
+
+def _key(name: str, default: Any) -> Any:
+    """Return a field whose key in the file is a word that Python keeps for itself."""
+    return field(default=default, metadata={"key": name})
 
 
 @dataclass(frozen=True, slots=True)
 class Pager:
-    """How a list goes on."""
+    """`page:` how a list goes on; a word alone is its kind."""
 
-    kind: str = "none"
+    kind: Literal["none", "page", "offset", "token", "link_header", "next", "before_id", "after_id"] = "none"
     param: str = ""
-    """Query parameter that carries the page, offset, token or id."""
-    source: str = ""
+    """Query parameter (or key of a POST body) that carries the page, offset, token or id."""
+    source: str = _key("from", "")
     """JMESPath of the token, or `min` / `max` of the items' ids."""
     start: int = 1
     step: int = 1
@@ -72,27 +54,96 @@ class Pager:
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
-    """Where an item's content lies, if not in the list."""
+class Cursor:
+    """`cursor:` where the next scan stops; a word alone is its kind."""
 
-    url: str
-    type: str = "text"
-    """`text` or `file` (the body is the content), `html` (a page, with its pictures), `json` (with `text`)."""
+    kind: Literal["seen", "id", "time", "token"] = "seen"
+    source: str = _key("from", "")
+    """For `token`: JMESPath of the token in the answer."""
+    keep: Literal["first", "last"] = "first"
+    """For `token`: whether the first page of a scan has the token to save, or the last one."""
+    overlap: float = 300.0
+    """For `time`: seconds before the cursor that are read again; lists are sorted by update or filled late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """`raw:` where an item's content lies, if not in the list."""
+
+    url: str = ""
+    type: Literal["text", "file", "html", "json"] = "text"
+    """`text` or `file` (the body is the content), `html` (a page, with its pictures), `json` (with `text`, `html`)."""
+    each: bool = False
+    """Whether the list's `files` are the content, instead of `url`."""
     text: str = ""
-    """JMESPath of the text or texts in a JSON answer."""
-    each: str = ""
-    """The list field whose addresses are fetched instead of `url`."""
+    html: str = ""
+    title: str = ""
+    author: str = ""
+    time: str = ""
+    files: str = ""
+    gone: str = ""
+    """A regular expression for a body that says the item is no more, with status 200."""
 
 
 @dataclass(frozen=True, slots=True)
 class FailRule:
-    """A refusal of this site that the common table does not know."""
+    """`fail:` a refusal of this site that the common table does not know; every condition given must hold."""
 
-    means: Reason
+    means: Reason = Reason.BLOCKED
     status: int | None = None
-    pattern: str = ""
+    pattern: str = _key("re", "")
+    """A regular expression for the first 100 KB of the body."""
     json: str = ""
+    """JMESPath that is true when the site refuses."""
+    url: str = ""
+    """A regular expression for the address at which redirects ended."""
     pause: float = 0.0
+    """Seconds for which the site is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`session:` one request before the lists, whose answer gives names to fill in: a token, a visitor's cookie."""
+
+    url: str = ""
+    method: Literal["GET", "POST"] = "GET"
+    body: Mapping[str, Any] | None = None
+    form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    kind: Literal["json", "html", "text"] = "json"
+    take: Mapping[str, str] = field(default_factory=dict)
+    """Name → expression on the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListRules:
+    """`list:` one list of a site."""
+
+    url: str = ""
+    items: str = ""
+    """CSS, JMESPath or regular expression of the entries."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Field → expression."""
+    stream: str = ""
+    """Tells several lists of one site apart: the cursor is kept under it."""
+    method: Literal["GET", "POST"] = "GET"
+    body: Mapping[str, Any] | None = None
+    """JSON body of a POST."""
+    form: Mapping[str, str] | None = None
+    """Form body of a POST."""
+    page: Pager = Pager()
+    cursor: Cursor = Cursor()
+    raw: Raw | None = None
+    permalink: str = ""
+    """Address for people, with `{field}`; without it the field `link`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """`tested:` what the description was run against, and when."""
+
+    against: Literal["", "real server", "recording", "sample"] = ""
+    on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,35 +151,43 @@ class Description:
     """One described site."""
 
     name: str
-    kind: str
-    list_url: str
-    fields: Mapping[str, str]
-    """Field → expression."""
-    items: str = ""
-    """CSS, JMESPath or regular expression of the entries."""
-    method: str = "GET"
-    body: Mapping[str, Any] | None = None
-    """JSON body of a POST."""
-    raw: Raw | None = None
-    link: str = ""
-    """Permalink, with `{field}`."""
-    pager: Pager = field(default_factory=Pager)
-    cursor: str = "seen"
+    kind: Literal["html", "json", "feed", "text"]
+    lists: tuple[ListRules, ...]
+    """At least one; a site with several reads them in this order."""
+    about: str = ""
+    mode: Literal["firehose", "search", "watch list"] = "firehose"
+    """Take all and match here; ask with words of the operator's; or watch what the operator names."""
+    access: Literal["open", "key", "login"] = "open"
+    limits: str = ""
+    terms: str = ""
+    """Terms, for people."""
+    off: str = ""
+    """Why the site is off by default: config.yaml must say `terms: accepted`."""
+    every: float = 0.0
+    """Seconds between scans that the site wants at least."""
+    delay: float = 0.0
+    """Seconds between requests that the site wants at least."""
     require: str = ""
     """What must stand on a list even when it is empty; without it nothing, or an empty list of HTML, is a change."""
     fail: tuple[FailRule, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     """Option → default; null means that config.yaml must give it."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    session: tuple[Step, ...] = ()
+    cookies: bool = False
+    """Whether cookies are kept for the length of a scan."""
     encoding: str = "auto"
     backfill: int = 1
     """Pages of a list that the first scan reads."""
     conditional: bool = True
     fetch_link: bool = False
     """The list only finds addresses: fetch what `link` names as a web page."""
-    about: str = ""
-    note: str = ""
-    """Terms and access, for people."""
+    wait: str = ""
+    """JMESPath of seconds that the answer asks to wait."""
+    cost: float = 0.0
+    """Money that one listed item costs; the option `budget` caps it per month."""
+    via: Literal["", "tor"] = ""
+    tested: Tested = Tested()
 
 
 def load(name: str, folder: Path | None = None) -> Description | None:
@@ -156,125 +215,124 @@ def read(file: Path) -> Description:
         raise ConfigError(f"{file.name}: cannot be read as YAML ({type(error).__name__}); check its syntax") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{file.name}: must be a mapping of keys; see docs/sites.md")
-    return _description(file, data)
+    return _Reader(file).description(data)
 
 
 def resolve_options(description: Description, site: SiteSettings) -> dict[str, Any]:
     """Return the site's options with the description's defaults; unknown and missing ones are errors."""
-    known = {"root", *description.options}
+    known = {"root", *description.options} | ({"budget"} if description.cost else set())
     for name in site.options:
         if name not in known:
             raise ConfigError(f"sites.{site.name}: unknown option {name!r}{_nearest(name, known)}")
     options = {**description.options, **site.options}
-    for name in placeholders(description) & known:
+    for name in sorted((placeholders(description) | ({"budget"} if description.cost else set())) & known):
         if options.get(name) is None:
             raise ConfigError(f"sites.{site.name}: {site.use!r} needs the option {name!r}")
     return options
 
 
 def placeholders(description: Description) -> set[str]:
-    """Return every `{name}` that stands in the description's addresses, headers and body."""
-    text = " ".join([description.list_url, description.link, str(description.body or "")])
-    text += " ".join(description.headers.values()) + (description.raw.url if description.raw else "")
-    return set(re.findall(r"\{(\w+)(?:\|\w+)?\}", text))
+    """Return every `{name}` that stands in the description's addresses, headers and bodies."""
+    texts = [*description.headers.values()]
+    for step in description.session:
+        texts += [step.url, str(step.body or ""), str(step.form or ""), *step.headers.values()]
+    for rules in description.lists:
+        texts += [rules.url, rules.permalink, str(rules.body or ""), str(rules.form or "")]
+        texts += [rules.raw.url] if rules.raw else []
+    return {match.group(1) for text in texts for match in PLACEHOLDER.finditer(text)}
 
 
-def _description(file: Path, data: Mapping[str, Any]) -> Description:
-    """Build a description from what the file says, refusing what it must not say."""
-    _known(file, "", data, _TOP)
-    rules = _section(file, data, "list", _LIST)
-    kind = _choice(file, "kind", data.get("kind"), KINDS)
-    if not rules.get("url"):
-        raise ConfigError(f"{file.name}: list.url is missing: say where the list lies")
-    if kind != "feed" and not (rules.get("items") and rules.get("id")):
-        raise ConfigError(f"{file.name}: list.items and list.id are missing: say what an entry is and what names it")
-    raw = _section(file, data, "raw", _RAW)
-    options = data.get("options") or {}
-    if not isinstance(options, dict):
-        raise ConfigError(f"{file.name}: options must be a mapping of option to default")
-    return Description(
-        name=file.stem,
-        kind=kind,
-        list_url=str(rules["url"]),
-        fields={key: str(value) for key, value in rules.items() if key in FIELDS},
-        items=str(rules.get("items", "")),
-        method=_choice(file, "list.method", rules.get("method", "GET"), ("GET", "POST")),
-        body=rules.get("body"),
-        raw=Raw(**{key: str(value) for key, value in ({"url": ""} | raw).items()}) if raw else None,
-        link=str(data.get("link", "")),
-        pager=_pager(file, data.get("page", "none")),
-        cursor=_choice(file, "cursor", data.get("cursor", "seen"), CURSORS),
-        require=str(data.get("require", "")),
-        fail=tuple(_fail(file, number, rule) for number, rule in enumerate(data.get("fail", ()), 1)),
-        options=options,
-        headers={str(key): str(value) for key, value in (data.get("headers") or {}).items()},
-        encoding=str(data.get("encoding", "auto")),
-        backfill=int(data.get("backfill", 1)),
-        conditional=bool(data.get("conditional", True)),
-        fetch_link=bool(data.get("fetch_link", False)),
-        about=str(data.get("about", "")),
-        note=str(data.get("note", "")),
-    )
+class _Reader:
+    """Builds a description from what a file says, refusing what it must not say."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def description(self, data: Mapping[str, Any]) -> Description:
+        """Return the whole; what several lists share stands above them."""
+        whole = {key: value for key, value in data.items() if key != "list"}
+        shared = {key: whole.pop(key) for key in SHARED if key in whole}
+        self._known("", whole, {"list", *SHARED, *_keys(Description)} - {"name", "lists"})
+        if not isinstance(whole.get("options", {}), dict):
+            raise self._error("options must be a mapping of option to default")
+        described: Description = self._section(Description, {**whole, "name": self.file.stem, "lists": ()}, "")
+        entries = data["list"] if isinstance(data.get("list"), list) else [data.get("list")]
+        rules = tuple(self._list(described, shared, entry) for entry in entries)
+        if len({entry.stream for entry in rules}) < len(rules):
+            raise self._error("of several lists, each needs a list.stream of its own: its cursor is kept under it")
+        return dataclasses.replace(described, lists=rules)
+
+    def _list(self, described: Description, shared: Mapping[str, Any], entry: Any) -> ListRules:
+        """Return one list; its own `page`, `cursor`, `raw` and `permalink` go before the shared ones."""
+        if not isinstance(entry, dict) or not entry.get("url"):
+            raise self._error("list.url is missing: say where the list lies")
+        if described.kind != "feed" and not (entry.get("items") and entry.get("id")):
+            raise self._error("list.items and list.id are missing: say what an entry is and what names it")
+        self._known("list.", entry, {*_keys(ListRules), *FIELDS} - {"fields"})
+        own = {key: value for key, value in entry.items() if key not in FIELDS}
+        rules: ListRules = self._section(ListRules, {**shared, **own}, "list.")
+        return dataclasses.replace(rules, fields={key: str(entry[key]) for key in FIELDS if key in entry})
+
+    def _section(self, kind: Any, data: Any, where: str) -> Any:
+        """Build one dataclass of the grammar from a mapping, or from the word that is its kind."""
+        if isinstance(data, str) and kind in (Pager, Cursor):
+            data = {"kind": data}
+        if not isinstance(data, dict):
+            raise self._error(f"{where.rstrip('.')} must be a mapping of keys")
+        keys = _keys(kind)
+        self._known(where, data, keys)
+        hints = typing.get_type_hints(kind)
+        values = {keys[key]: self._value(hints[keys[key]], value, where + key) for key, value in data.items()}
+        return kind(**values)
+
+    def _value(self, kind: Any, value: Any, where: str) -> Any:
+        """Return one value as its key wants it."""
+        if typing.get_origin(kind) is types.UnionType:
+            kind = next(choice for choice in typing.get_args(kind) if choice is not type(None))
+        if dataclasses.is_dataclass(kind):
+            return self._section(kind, value, f"{where}.")
+        if typing.get_origin(kind) is Literal:
+            return self._choice(where, value, typing.get_args(kind))
+        if kind is Reason:
+            return Reason(self._choice(where, value, [reason.value for reason in Reason]))
+        if typing.get_origin(kind) is tuple and isinstance(value, list):
+            of = typing.get_args(kind)[0]
+            return tuple(self._section(of, entry, f"{where} {number}: ") for number, entry in enumerate(value, 1))
+        if kind in (str, int, float, bool):
+            return self._scalar(kind, value, where)
+        return value
+
+    def _scalar(self, kind: Any, value: Any, where: str) -> Any:
+        """Return text, a number or a truth value; a number may stand where text is wanted, not the other way round."""
+        if kind is str:
+            return "" if value is None else str(value)
+        if not (isinstance(value, bool) if kind is bool else type(value) in (int, float)):
+            raise self._error(f"{where} must be {'true or false' if kind is bool else 'a number'}")
+        return kind(value)
+
+    def _choice(self, where: str, value: Any, choices: Iterable[str]) -> str:
+        """Return a word that must be one of several."""
+        if value not in choices:
+            words = ", ".join(choice or "nothing" for choice in choices)
+            raise self._error(f"{where} must be one of {words}{_nearest(str(value), choices)}")
+        return str(value)
+
+    def _known(self, where: str, data: Mapping[str, Any], known: Iterable[str]) -> None:
+        """Refuse keys that nobody reads."""
+        for key in data:
+            if key not in known:
+                raise self._error(f"unknown key {where}{key}{_nearest(str(key), known)}")
+
+    def _error(self, text: str) -> ConfigError:
+        return ConfigError(f"{self.file.name}: {text}")
 
 
-def _pager(file: Path, data: Any) -> Pager:
-    """Read `page:`, a word or a mapping with `kind`."""
-    if isinstance(data, str):
-        return Pager(kind=_choice(file, "page", data, PAGERS))
-    if not isinstance(data, dict):
-        raise ConfigError(f"{file.name}: page must be a word or a mapping with `kind`")
-    _known(file, "page.", data, _PAGE)
-    return Pager(
-        kind=_choice(file, "page.kind", data.get("kind"), PAGERS),
-        param=str(data.get("param", "")),
-        source=str(data.get("from", "")),
-        start=int(data.get("start", 1)),
-        step=int(data.get("step", 1)),
-        css=str(data.get("css", "")),
-        more=str(data.get("more", "")),
-    )
+def _keys(kind: Any) -> dict[str, str]:
+    """Return key in the file → field of a section."""
+    return {entry.metadata.get("key", entry.name): entry.name for entry in dataclasses.fields(kind)}
 
 
-def _fail(file: Path, number: int, data: Any) -> FailRule:
-    """Read one rule of the site's failure table."""
-    if not isinstance(data, dict):
-        raise ConfigError(f"{file.name}: fail rule {number} must be a mapping")
-    _known(file, f"fail rule {number}: ", data, _FAIL)
-    means = _choice(file, f"fail rule {number}: means", data.get("means"), tuple(reason.value for reason in Reason))
-    status = data.get("status")
-    return FailRule(
-        means=Reason(means),
-        status=int(status) if status is not None else None,
-        pattern=str(data.get("re", "")),
-        json=str(data.get("json", "")),
-        pause=float(data.get("pause", 0)),
-    )
-
-
-def _section(file: Path, data: Mapping[str, Any], name: str, known: frozenset[str]) -> dict[str, Any]:
-    """Return one mapping of the file, with only known keys."""
-    section = data.get(name) or {}
-    if not isinstance(section, dict):
-        raise ConfigError(f"{file.name}: {name} must be a mapping")
-    _known(file, f"{name}.", section, known)
-    return section
-
-
-def _known(file: Path, prefix: str, data: Mapping[str, Any], known: frozenset[str]) -> None:
-    """Refuse keys that nobody reads."""
-    for key in data:
-        if key not in known:
-            raise ConfigError(f"{file.name}: unknown key {prefix}{key}{_nearest(str(key), known)}")
-
-
-def _choice(file: Path, key: str, value: Any, choices: tuple[str, ...]) -> str:
-    """Return a word that must be one of several."""
-    if value not in choices:
-        raise ConfigError(f"{file.name}: {key} must be one of {', '.join(choices)}{_nearest(str(value), choices)}")
-    return str(value)
-
-
-def _nearest(word: str, known: Any) -> str:
+def _nearest(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean …?`, if something is near."""
     near = get_close_matches(word, sorted(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""

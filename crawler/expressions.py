@@ -2,12 +2,14 @@
 
 HTML:  `css`, `css::text`, `css::attr(name)`, `xpath:…`, `re:…` on the entry's source, `a || b` for the first with a
        value. JSON: JMESPath with one more function, `entries(object)` → `[{key, value}]`. Text: `re:…`.
-All:   filters behind `|`: `epoch`, `epoch_ms`, `tz:Area/City`, `strip`, `unquote`, `re:…` (first group, else all).
+All:   filters behind `|`: `epoch`, `tz:Area/City` (a time without a zone), `date:%d.%m.%Y` (strptime), `zh_time` (as
+       Chinese sites write it, in their zone: 5分钟前, 今天 10:00, 11月21日), `strip`, `unquote`, `sub:a=>b`, `re:…`:
+       the first group, else all.
 """
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
@@ -18,7 +20,7 @@ import jmespath  # type: ignore[import-untyped]
 from jmespath import functions
 from parsel import Selector
 
-_FILTERS = re.compile(r"\|(?=(?:epoch_ms|epoch|strip|unquote)(?:\||$)|re:|tz:)")
+_FILTERS = re.compile(r"\|(?=(?:epoch|strip|unquote|zh_time)(?:\||$)|re:|tz:|date:|sub:)")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -44,22 +46,26 @@ def search(expression: str, data: Any) -> Any:
     return _path(expression).search(data, options=_OPTIONS)
 
 
-def values(expression: str, item: Any, *, as_html: bool = False) -> list[str]:
-    """Return every value of a field; `item` is a parsel Selector, a string, or JSON data."""
+def values(expression: str, item: Any, *, as_html: bool = False, now: datetime | None = None) -> list[str]:
+    """Return every value of a field; `item` is a parsel Selector, a string, or JSON data.
+
+    `now` is when the answer was fetched: times like "5 minutes ago" are counted from it.
+    """
+    moment_of = now or datetime.now(UTC)
     if isinstance(item, Selector):
         for alternative in expression.split(" || "):
-            found = _filtered(alternative, lambda base: _from_html(base, item, as_html=as_html))
+            found = _filtered(alternative, lambda base: _from_html(base, item, as_html=as_html), moment_of)
             if found:
                 return found
         return []
     if isinstance(item, str):
-        return _filtered(expression, lambda base: _from_text(base, item))
-    return _filtered(expression, lambda base: _from_json(base, item))
+        return _filtered(expression, lambda base: _from_text(base, item), moment_of)
+    return _filtered(expression, lambda base: _from_json(base, item), moment_of)
 
 
-def value(expression: str, item: Any, *, as_html: bool = False) -> str | None:
+def value(expression: str, item: Any, *, as_html: bool = False, now: datetime | None = None) -> str | None:
     """Return the first value of a field."""
-    return next(iter(values(expression, item, as_html=as_html)), None)
+    return next(iter(values(expression, item, as_html=as_html, now=now)), None)
 
 
 def moment(text: str | None) -> datetime | None:
@@ -81,27 +87,73 @@ def moment(text: str | None) -> datetime | None:
     return None
 
 
-def _filtered(expression: str, source: Any) -> list[str]:
+def _filtered(expression: str, source: Any, now: datetime) -> list[str]:
     """Evaluate an expression and send each value through its filters."""
     base, *filters = _FILTERS.split(expression.strip())
     found: list[str] = source(base.strip())
     for name in filters:
-        found = [kept for kept in (_filter(name.strip(), text) for text in found) if kept]
+        found = [kept for kept in (_filter(name.strip(), text, now) for text in found) if kept]
     return found
 
 
-def _filter(name: str, text: str) -> str | None:
+def _filter(name: str, text: str, now: datetime) -> str | None:
     """Apply one filter to one value; None drops it."""
-    if name.startswith("re:"):
-        match = re.search(name[3:], text, re.DOTALL)
+    verb, _, rest = name.partition(":")
+    if verb == "re":
+        match = re.search(rest, text, re.DOTALL)
         return None if match is None else next((group for group in match.groups() if group is not None), match.group())
-    if name in {"epoch", "epoch_ms"}:
-        when = moment(text)
-        return when.isoformat() if when is not None else None
-    if name.startswith("tz:"):
-        when = moment(text)
-        return when.replace(tzinfo=ZoneInfo(name[3:])).astimezone(UTC).isoformat() if when is not None else None
-    return unquote(text) if name == "unquote" else text.strip()
+    if verb == "sub":
+        pattern, _, instead = rest.partition("=>")
+        return re.sub(pattern, instead, text, flags=re.DOTALL)
+    if verb in {"epoch", "tz", "date", "zh_time"}:
+        when = _time(verb, rest, text.strip(), now)
+        return when.astimezone(UTC).isoformat() if when is not None else None
+    return unquote(text) if verb == "unquote" else text.strip()
+
+
+def _time(verb: str, rest: str, text: str, now: datetime) -> datetime | None:
+    """Return the time that a filter reads, or None if it is none."""
+    if verb == "zh_time":
+        return chinese_moment(text, now)
+    if verb == "date":
+        try:
+            when = datetime.strptime(text, rest)  # noqa: DTZ007 - a zone is read if there is one
+        except ValueError:
+            return None
+        return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
+    when_read = moment(text)
+    return when_read.replace(tzinfo=ZoneInfo(rest)) if verb == "tz" and when_read is not None else when_read
+
+
+CHINA = ZoneInfo("Asia/Shanghai")
+_AGO = re.compile(r"(\d+)\s*(秒|分钟|分|小时|天)前")
+_UNITS = {"秒": 1, "分": 60, "分钟": 60, "小时": 3600, "天": 86_400}
+_DAYS = {"今天": 0, "昨天": 1, "前天": 2}
+_CHINESE = re.compile(
+    r"(?:(?:(\d{4})[年/.-])?(\d{1,2})[月/.-](\d{1,2})日?|(今天|昨天|前天))\s*(?:(\d{1,2}):(\d{2})(?::(\d{2}))?)?"
+)
+
+
+def chinese_moment(text: str, now: datetime) -> datetime | None:
+    """Return a time as Chinese sites write it, or None; a day without a year is the last such day before `now`."""
+    here = now.astimezone(CHINA)
+    if "刚刚" in text:
+        return here
+    ago = _AGO.search(text)
+    if ago:
+        return here - timedelta(seconds=int(ago.group(1)) * _UNITS[ago.group(2)])
+    found = _CHINESE.search(text)
+    if not found:
+        return None
+    year, month, day, word, hour, minute, second = found.groups()
+    try:
+        at = here.replace(hour=int(hour or 0), minute=int(minute or 0), second=int(second or 0), microsecond=0)
+        if word:
+            return at - timedelta(days=_DAYS[word])
+        when = at.replace(year=int(year or here.year), month=int(month), day=int(day))
+        return when.replace(year=when.year - 1) if not year and when > here + timedelta(days=1) else when
+    except ValueError:
+        return None
 
 
 def _from_html(base: str, item: Selector, *, as_html: bool) -> list[str]:

@@ -126,10 +126,14 @@ class Fetcher:
             if not (reason is Reason.RATE_LIMITED or (answer.status == 503 and pause)):
                 raise FetchFailed(reason)
             pause = pause or 5.0 * 2**attempt
-            self.paused[urlsplit(url).netloc] = asyncio.get_running_loop().time() + pause
+            self.pause(url, pause)
             if pause > MAX_WAIT or attempt == MAX_TRIES:
                 raise FetchFailed(Reason.RATE_LIMITED, pause=pause)
         raise AssertionError
+
+    def pause(self, url: str, seconds: float) -> None:
+        """Leave the host of an address alone for so long."""
+        self.paused[urlsplit(url).netloc] = asyncio.get_running_loop().time() + seconds
 
     async def _wait_for(self, url: str) -> None:
         """Wait until the host may be asked again; refuse if that is too far away."""

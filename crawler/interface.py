@@ -31,6 +31,8 @@ class SiteSettings:
     """Seconds between scans."""
     robots: str = "obey"
     """`obey`, or `ignore: <why this is permitted>`: an explicit, logged choice."""
+    terms: str = ""
+    """`accepted` for a site that is off by default: the operator read its note and may use it."""
     expect: Expectation | None = None
     delay: float = 2.0
     """Seconds between two requests to one host."""

@@ -19,6 +19,7 @@ from scrapy.crawler import AsyncCrawlerProcess
 from crawler import description
 from crawler.attachments import MAX_ATTACHMENTS
 from crawler.capture import attachment_part, linked_capture, web_page_capture
+from crawler.description import Description
 from crawler.fetcher import Fetcher
 from crawler.generic import GenericSpider
 from crawler.health import FetchFailed
@@ -64,7 +65,7 @@ def run(site: SiteSettings, network: NetworkSettings, sink: Sink, due_at: dateti
     async def story(crawler: Any) -> ScanReport:
         return await Scan(site, network, sink, spider, Fetcher(crawler)).run(due_at)
 
-    report: ScanReport = _crawl(site, network, story)
+    report: ScanReport = _crawl(site, network, story, delay=spider.delay, cookies=spider.cookies)
     log.info(
         "scan_finished",
         site=site.name,
@@ -100,8 +101,20 @@ def spider_for(site: SiteSettings, network: NetworkSettings) -> SiteSpider:
         raise ConfigError(f"sites.{site.name}.robots must be `obey`, or `ignore: <why this is permitted>`")
     described = description.load(site.use, network.descriptions)
     if described is not None:
+        _obey(site, described)
         return GenericSpider(site, described)
     return _spider_of_code(site, network)
+
+
+def _obey(site: SiteSettings, described: Description) -> None:
+    """Refuse a site whose terms were not accepted, or that would be asked more often than it wants."""
+    if described.off and site.terms != "accepted":
+        raise ConfigError(
+            f"sites.{site.name}: {site.use!r} is off by default: {described.off} "
+            "If you may read it, write `terms: accepted` under the site"
+        )
+    if site.every < described.every:
+        raise ConfigError(f"sites.{site.name}.every: {site.use!r} wants at least {described.every:g}s between scans")
 
 
 def _spider_of_code(site: SiteSettings, network: NetworkSettings) -> SiteSpider:
@@ -149,10 +162,18 @@ class _Host(scrapy.Spider):
             yield request
 
 
-def _crawl(site: SiteSettings, network: NetworkSettings, story: Callable[[Any], Awaitable[Any]]) -> Any:
-    """Run a story in Scrapy, silently, and return its outcome or raise its error."""
+def _crawl(
+    site: SiteSettings,
+    network: NetworkSettings,
+    story: Callable[[Any], Awaitable[Any]],
+    *,
+    delay: float = 0.0,
+    cookies: bool = False,
+) -> Any:
+    """Run a story in Scrapy, silently, and return its outcome or raise its error; `delay` is what the site wants."""
+    site = replace(site, delay=max(site.delay, delay))
     forget_proxies()
-    process = AsyncCrawlerProcess(scrapy_settings(network, site))
+    process = AsyncCrawlerProcess(scrapy_settings(network, site, cookies=cookies))
     silence()
     crawler = process.create_crawler(_Host)
     process.crawl(crawler, story=story)

@@ -87,7 +87,7 @@ class Scan:
         """Read one list from the newest item to what is known, then remember how far it was read."""
         saved = self.sink.cursor(self.site.name, stream.name)
         validators = self.sink.validators(self.site.name, stream.name) if stream.conditional else None
-        progress = Progress(stream.cursor, saved)
+        progress = Progress(stream, saved)
         fresh: Validators | None = None
         place: str | None = stream.start
         settled = True
@@ -103,9 +103,11 @@ class Scan:
                 self.known += 1
                 return
             pages += 1
+            if listing.wait > 0:
+                self.fetcher.pause(listing.answer.url, listing.wait)
             fresh = fresh or listing.answer.validators
             settled = await self._take_all(listing) and settled
-            progress.saw(listing.items)
+            progress.saw(listing)
             if progress.reached:
                 break
             if saved is None and pages >= stream.backfill and listing.next is not None:
@@ -194,9 +196,9 @@ class Scan:
                 parts=tuple(parts),
                 exchanges=tuple(exchanges),
                 why="listed",
-                published_at=item.published_at,
+                published_at=item.published_at or captured.published_at,
                 thread_id=item.thread_id,
-                author=item.author,
+                author=item.author or captured.author,
             )
         )
         self.fetched += 1

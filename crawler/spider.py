@@ -45,6 +45,10 @@ class Listing:
     """Where the list goes on, in the spider's own terms; None at its end."""
     unreadable: int = 0
     """Entries without an id: counted as failed, never dropped."""
+    token: str | None = field(default=None, repr=False)
+    """The site's own word for where the next scan goes on."""
+    wait: float = 0.0
+    """Seconds for which the answer asks to be left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,11 @@ class Stream:
     name: str
     """Stable over scans; for the database."""
     cursor: str = "seen"
-    """`seen` (marks of the newest items), `id` (largest id) or `time` (latest publication)."""
+    """`seen` (marks of the newest items), `id` (largest), `time` (latest publication) or `token` (the site's word)."""
+    overlap: float = 300.0
+    """For `time`: seconds before the cursor that are read again; lists are sorted by update or filled late."""
+    keep: str = "first"
+    """For `token`: whether the `first` or the `last` page of a scan has the token to save."""
     backfill: int = 1
     """Pages read the first time; later scans read until they meet what is known."""
     conditional: bool = True
@@ -70,6 +78,10 @@ class Capture:
     parts: tuple[Part, ...]
     exchanges: tuple[Exchange, ...]
     attachments: tuple[str, ...] = field(default=(), repr=False)
+    published_at: datetime | None = None
+    """When the list did not say."""
+    author: str | None = field(default=None, repr=False)
+    """When the list did not say."""
 
 
 class SiteSpider(ABC):
@@ -77,6 +89,10 @@ class SiteSpider(ABC):
 
     options: ClassVar[frozenset[str]] = frozenset()
     """Options of config.yaml that it knows."""
+    delay: float = 0.0
+    """Seconds between requests that the site wants at least."""
+    cookies: bool = False
+    """Whether cookies are kept for the length of a scan."""
 
     def __init__(self, site: SiteSettings) -> None:
         self.site = site

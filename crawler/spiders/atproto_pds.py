@@ -12,9 +12,9 @@ from urllib.parse import quote, urlencode
 
 from crawler.expressions import moment
 from crawler.fetcher import Answer, Fetcher
-from crawler.generic import text_part
 from crawler.health import FetchFailed
 from crawler.interface import SiteSettings, Validators
+from crawler.reading import text_part
 from crawler.spider import Item, Listing, SiteSpider, Stream
 from model.errors import ConfigError
 from model.page import Reason

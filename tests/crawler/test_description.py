@@ -9,9 +9,11 @@ import pytest
 from crawler import description
 from crawler.expressions import moment, values
 from crawler.fetcher import Answer
-from crawler.generic import GenericSpider, list_url, read_list
+from crawler.generic import GenericSpider
 from crawler.health import FetchFailed
 from crawler.interface import SiteSettings
+from crawler.reading import read_list
+from crawler.templates import list_url
 from model.errors import ConfigError
 from model.page import Reason
 
@@ -79,8 +81,8 @@ def test_options_are_checked(tmp_path):
 def test_the_operators_description_goes_first(tmp_path):
     """A file in the operator's folder replaces the shipped one of the same name."""
     write(tmp_path, GOOD, "bepasty")
-    assert description.load("bepasty", tmp_path).items == "[]"
-    assert description.load("bepasty").items != "[]"
+    assert description.load("bepasty", tmp_path).lists[0].items == "[]"
+    assert description.load("bepasty").lists[0].items != "[]"
     assert description.load("../bepasty", tmp_path) is None
 
 
@@ -110,13 +112,14 @@ def test_recorded_answers_are_read(name, sample, media_type, options, first, wor
     if not file.exists():
         pytest.skip("the shared samples are not here")
     read = description.load(name)
-    listing = read_list(read, answer(file.read_bytes(), media_type), {"root": ROOT, "q": "x", **options}, ROOT)
+    names = {"root": ROOT, "q": "x", **options}
+    listing = read_list(read, read.lists[0], answer(file.read_bytes(), media_type), names, ROOT)
     assert listing.items
     assert listing.unreadable == 0
     assert all(item.item_id and item.url.startswith("http") for item in listing.items)
     assert first is None or listing.items[0].item_id == first
     assert words is None or any(words in part.data for part in listing.items[0].parts)
-    if "time" in read.fields:
+    if "time" in read.lists[0].fields:
         assert all(item.published_at is not None for item in listing.items)
 
 
@@ -126,17 +129,17 @@ def test_a_changed_layout_is_noticed(name, body):
     """A page unlike the description is a change, never an empty list."""
     read = description.load(name)
     with pytest.raises(FetchFailed) as failure:
-        read_list(read, answer(body, "text/html"), {"root": ROOT, "q": "x"}, ROOT)
+        read_list(read, read.lists[0], answer(body, "text/html"), {"root": ROOT, "q": "x"}, ROOT)
     assert failure.value.reason is Reason.CHANGED
 
 
 def test_an_entry_without_an_id_is_counted(tmp_path):
     """One unreadable entry among others is counted; if all are, the layout has changed."""
     read = description.read(write(tmp_path, GOOD))
-    listing = read_list(read, answer('[{"id": 1}, {"no": 2}]'), {"root": ROOT}, ROOT)
+    listing = read_list(read, read.lists[0], answer('[{"id": 1}, {"no": 2}]'), {"root": ROOT}, ROOT)
     assert (len(listing.items), listing.unreadable) == (1, 1)
     with pytest.raises(FetchFailed):
-        read_list(read, answer('[{"no": 1}]'), {"root": ROOT}, ROOT)
+        read_list(read, read.lists[0], answer('[{"no": 1}]'), {"root": ROOT}, ROOT)
 
 
 @pytest.mark.parametrize(
@@ -154,15 +157,16 @@ def test_an_entry_without_an_id_is_counted(tmp_path):
 def test_pagers(tmp_path, page, headers, expected):
     """Each pager says where the list goes on; ids are compared as numbers."""
     read = description.read(write(tmp_path, GOOD | {"page": page}))
-    listing = read_list(read, answer('[{"id": 10, "t": "abc"}, {"id": 9}]', **headers), {"root": ROOT}, ROOT + "/l?x=1")
+    given = answer('[{"id": 10, "t": "abc"}, {"id": 9}]', **headers)
+    listing = read_list(read, read.lists[0], given, {"root": ROOT}, ROOT + "/l?x=1")
     assert listing.next == expected
 
 
 def test_addresses_wait_for_their_cursor():
     """A parameter that holds only a cursor is left out until there is one; options are quoted."""
     template = "{root}/a?q={q}&since={cursor}&at={cursor|epoch}"
-    assert list_url(template, {"root": ROOT, "q": "病历 x"}, None) == ROOT + "/a?q=%E7%97%85%E5%8E%86+x"
-    later = list_url(template, {"root": ROOT, "q": "x"}, "2026-11-20T00:00:00+00:00")
+    assert list_url(template, {"root": ROOT, "q": "病历 x", "cursor": ""}) == ROOT + "/a?q=%E7%97%85%E5%8E%86+x"
+    later = list_url(template, {"root": ROOT, "q": "x", "cursor": "2026-11-20T00:00:00+00:00"})
     assert later == ROOT + "/a?q=x&since=2026-11-20T00%3A00%3A00%2B00%3A00&at=1795132800"
 
 

@@ -445,7 +445,7 @@ def test_a_fault_of_the_spider_is_visible(tmp_path):
     prelude = """
 import crawler.generic
 def broken(self, answer, name): raise KeyError("SECRETWORDS")
-crawler.generic.GenericSpider._raw = broken
+crawler.generic.read_raw = broken
 """
     with Loopback() as server:
         pastes(server, "aaaaaaaa")
