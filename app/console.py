@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.progress import Task as ProgressTask
 from rich.text import Text
 
-from crawler.interface import SiteSettings
+from crawler.interface import Profile, SiteSettings
 from model.alert import Alert
 from model.scan import ScanReport
 from storage.coverage import Coverage
@@ -188,7 +188,7 @@ def _local(moment: datetime) -> str:
 def sites(
     configured: Mapping[str, SiteSettings],
     states: Mapping[str, SiteHealth | None],
-    uses: Mapping[str, str],
+    uses: Mapping[str, Profile],
     *,
     as_json: bool,
 ) -> None:
@@ -205,7 +205,7 @@ def sites(
             for name, site in configured.items()
             for health in [states[name]]
         }
-        data({"sites": told, "uses": dict(uses)})
+        data({"sites": told, "uses": {name: dataclasses.asdict(profile) for name, profile in uses.items()}})
         return
     for name, site in configured.items():
         health = states[name]
@@ -213,8 +213,8 @@ def sites(
         robots = "robots obeyed" if site.robots == "obey" else f"robots {site.robots}"
         say(f"{name:20} {site.use:14} every {site.every:.0f} s, {robots}; {state}")
     say(f"{len(configured)} sites configured. A site can use:")
-    for name, about in uses.items():
-        say(f"  {name:18} {about}")
+    for name, profile in uses.items():
+        say(f"  {name:18} {profile.about}")
 
 
 def coverage(found: Sequence[Coverage], *, as_json: bool) -> None:

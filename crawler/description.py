@@ -17,7 +17,7 @@ from typing import Any, Literal
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from crawler.interface import SiteSettings
+from crawler.interface import Profile, SiteSettings, Tested
 from model.errors import ConfigError
 from model.page import Reason
 
@@ -139,14 +139,6 @@ class ListRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
-    """`tested:` what the description was run against, and when."""
-
-    against: Literal["", "real server", "recording", "sample"] = ""
-    on: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Description:
     """One described site."""
 
@@ -187,7 +179,12 @@ class Description:
     cost: float = 0.0
     """Money that one listed item costs; the option `budget` caps it per month."""
     via: Literal["", "tor"] = ""
-    tested: Tested = Tested()
+    tested: Tested = field(default_factory=Tested)
+
+    @property
+    def profile(self) -> Profile:
+        """What an operator should know of it."""
+        return Profile(**{entry.name: getattr(self, entry.name) for entry in dataclasses.fields(Profile)})
 
 
 def load(name: str, folder: Path | None = None) -> Description | None:

@@ -100,6 +100,10 @@ class Fetcher:
         self.paused: dict[str, float] = {}
         """Host → loop time before which it is left alone."""
 
+    def now(self) -> datetime:
+        """Return the present moment."""
+        return datetime.now(UTC)
+
     async def get(
         self,
         url: str,

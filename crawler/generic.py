@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -44,7 +44,8 @@ class GenericSpider(SiteSpider):
         """Resolve options; raises ConfigError if one is unknown or missing."""
         super().__init__(site)
         self.description = description
-        self.cookies, self.delay = description.cookies, description.delay
+        self.cookies = description.cookies
+        self.profile = description.profile
         self.settings = resolve_options(description, site)
         self.plans = dict(self._plans())
         self.given: dict[str, str] = {}
@@ -86,7 +87,7 @@ class GenericSpider(SiteSpider):
     ) -> Listing:
         plan = self.plans[stream.name]
         rules = plan.rules
-        names = self._names(plan.names) | {"cursor": self._cursor(rules, cursor), "now": now_text(datetime.now(UTC))}
+        names = self._names(plan.names) | {"cursor": self._cursor(rules, cursor), "now": now_text(fetcher.now())}
         post = rules.method == "POST"
         url = list_url(rules.url, names) if post or not place else place
         headers, secret = self._headers(names)

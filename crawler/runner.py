@@ -4,7 +4,6 @@ A Twisted reactor cannot be started twice, so each of these is called once per p
 its own. Both block until the crawl is over and hand every page to the sink before they return.
 """
 
-import importlib
 import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -16,14 +15,13 @@ import scrapy
 import structlog
 from scrapy.crawler import AsyncCrawlerProcess
 
-from crawler import description
+from crawler import catalogue, description
 from crawler.attachments import MAX_ATTACHMENTS
 from crawler.capture import attachment_part, linked_capture, web_page_capture
-from crawler.description import Description
 from crawler.fetcher import Fetcher
 from crawler.generic import GenericSpider
 from crawler.health import FetchFailed
-from crawler.interface import NetworkSettings, Sink, SiteSettings
+from crawler.interface import NetworkSettings, Profile, Sink, SiteSettings
 from crawler.links import RESOLVERS, find, resolve
 from crawler.safety import forget_proxies, scrapy_settings
 from crawler.scan import MAX_LINKS, Scan, linked_page
@@ -65,7 +63,7 @@ def run(site: SiteSettings, network: NetworkSettings, sink: Sink, due_at: dateti
     async def story(crawler: Any) -> ScanReport:
         return await Scan(site, network, sink, spider, Fetcher(crawler)).run(due_at)
 
-    report: ScanReport = _crawl(site, network, story, delay=spider.delay, cookies=spider.cookies)
+    report: ScanReport = _crawl(site, network, story, delay=spider.profile.delay, cookies=spider.cookies)
     log.info(
         "scan_finished",
         site=site.name,
@@ -101,46 +99,28 @@ def spider_for(site: SiteSettings, network: NetworkSettings) -> SiteSpider:
         raise ConfigError(f"sites.{site.name}.robots must be `obey`, or `ignore: <why this is permitted>`")
     described = description.load(site.use, network.descriptions)
     if described is not None:
-        _obey(site, described)
+        _obey(site, described.profile)
         return GenericSpider(site, described)
-    return _spider_of_code(site, network)
+    kind = catalogue.spider_of_code(site.use)
+    if kind is None:
+        raise ConfigError(f"sites.{site.name}.use: {catalogue.unknown(site.use, network.descriptions)}")
+    _obey(site, kind.profile)
+    unknown = sorted(set(site.options) - kind.options)
+    if unknown:
+        known = ", ".join(sorted(kind.options))
+        raise ConfigError(f"sites.{site.name}: unknown option {unknown[0]!r}; known: {known}")
+    return kind(site)
 
 
-def _obey(site: SiteSettings, described: Description) -> None:
+def _obey(site: SiteSettings, profile: Profile) -> None:
     """Refuse a site whose terms were not accepted, or that would be asked more often than it wants."""
-    if described.off and site.terms != "accepted":
+    if profile.off and site.terms != "accepted":
         raise ConfigError(
-            f"sites.{site.name}: {site.use!r} is off by default: {described.off} "
+            f"sites.{site.name}: {site.use!r} is off by default: {profile.off} "
             "If you may read it, write `terms: accepted` under the site"
         )
-    if site.every < described.every:
-        raise ConfigError(f"sites.{site.name}.every: {site.use!r} wants at least {described.every:g}s between scans")
-
-
-def _spider_of_code(site: SiteSettings, network: NetworkSettings) -> SiteSpider:
-    """Return the spider of `crawler/spiders/<use>.py`."""
-    known = description.names(network.descriptions)
-    if not site.use.isidentifier():
-        raise ConfigError(f"sites.{site.name}.use: no description {site.use!r}; known: {', '.join(known)}")
-    try:
-        module = importlib.import_module(f"crawler.spiders.{site.use}")
-    except ModuleNotFoundError as error:
-        text = (
-            f"sites.{site.name}.use: neither a description nor a spider {site.use!r}; descriptions: {', '.join(known)}"
-        )
-        raise ConfigError(text) from error
-    found: list[type[SiteSpider]] = [
-        entry
-        for entry in vars(module).values()
-        if isinstance(entry, type) and issubclass(entry, SiteSpider) and entry.__module__ == module.__name__
-    ]
-    spider = found[0]
-    unknown = sorted(set(site.options) - spider.options)
-    if unknown:
-        raise ConfigError(
-            f"sites.{site.name}: unknown option {unknown[0]!r}; known: {', '.join(sorted(spider.options))}"
-        )
-    return spider(site)
+    if site.every < profile.every:
+        raise ConfigError(f"sites.{site.name}.every: {site.use!r} wants at least {profile.every:g}s between scans")
 
 
 class _Host(scrapy.Spider):

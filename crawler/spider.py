@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from crawler.fetcher import Answer, Fetcher
-from crawler.interface import SiteSettings, Validators
+from crawler.interface import Profile, SiteSettings, Validators
 from model.page import Exchange, Part
 
 
@@ -89,8 +89,8 @@ class SiteSpider(ABC):
 
     options: ClassVar[frozenset[str]] = frozenset()
     """Options of config.yaml that it knows."""
-    delay: float = 0.0
-    """Seconds between requests that the site wants at least."""
+    profile: Profile
+    """What an operator should know of it."""
     cookies: bool = False
     """Whether cookies are kept for the length of a scan."""
 

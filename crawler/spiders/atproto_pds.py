@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from crawler.expressions import moment
 from crawler.fetcher import Answer, Fetcher
 from crawler.health import FetchFailed
-from crawler.interface import SiteSettings, Validators
+from crawler.interface import Profile, SiteSettings, Tested, Validators
 from crawler.reading import text_part
 from crawler.spider import Item, Listing, SiteSpider, Stream
 from model.errors import ConfigError
@@ -26,6 +26,12 @@ class AtprotoPds(SiteSpider):
     """New public posts of all accounts of one server."""
 
     options: ClassVar[frozenset[str]] = frozenset({"root", "backfill", "collection"})
+    profile = Profile(
+        about="an AT Protocol data server: all accounts, posts, pictures",
+        limits="3,000 requests in 5 minutes",
+        terms="Open data; deleted posts are not asked for again.",
+        tested=Tested("real server", "2026-11-24"),
+    )
 
     def __init__(self, site: SiteSettings) -> None:
         """Take `root`, and optionally `collection` and `backfill` (pages per account on the first scan)."""
