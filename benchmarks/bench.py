@@ -30,7 +30,7 @@ KINDS = {
     "birth_date": "birth_date", "email": "email", "note": "note",
 }  # fmt: skip
 """Columns of enrol.csv, each the kind that it is enrolled as; the reference stands in `record_id`."""
-MORE_KINDS = ("sex", "department", "visit_day")
+MORE_KINDS = ("department", "visit_day")
 """Columns that are called as their kind, enrolled where this version knows it."""
 
 

@@ -20,7 +20,7 @@ worth a look, not a leak."""
 ALONE_BITS: Final = 9.0
 """Bits beyond the prior at which a number alone is more than worth a look."""
 SHARED: Final = frozenset(
-    ("phone", "address", "birth_date", "department", "sex", "age", "visit_day", "licence_plate", "keyword")
+    ("phone", "address", "birth_date", "department", "age", "visit_day", "licence_plate", "keyword")
 )
 CONTEXT: Final = "medical_context"
 """What words around the name of a public figure count as."""

@@ -47,13 +47,16 @@ def test_fhir_is_enrolled_and_found(installed, tmp_path):
 
 
 def test_hl7_is_enrolled_and_found(installed, tmp_path):
-    """An admission and a report, framed as they travel."""
+    """An admission and a report, framed as they travel; the days of visits count with a name and an age."""
     head = "MSH|^~\\&|HIS|H|RIS|H|20240301||ADT^A01|1|P|2.5\r"
+    visit = "|".join(("PV1", "1", "I", *[""] * 7, "呼吸内科", *[""] * 33, "20240301")) + "\r"
     pid = f"PID|1||{CANARY.mrn}^^^H^MR||欧阳^鸢翎||19610807\r"
     path = tmp_path / "feed.hl7"
-    path.write_text(f"\x0b{head}{pid}\x1c\r\x0b{head}{pid}OBX|1|TX|||{CANARY.note}\r\x1c\r", "utf-8", newline="")
+    path.write_text(f"\x0b{head}{pid}{visit}\x1c\r\x0b{head}{pid}OBX|1|TX|||{CANARY.note}\r\x1c\r", "utf-8", newline="")
     installed.run("enrol", str(path), ok=[0])
     assert found(installed, CANARY.mrn) == CANARY.mrn
+    assert found(installed, f"{CANARY.name},女,62岁,2024年3月1日就诊,咳嗽两周") == CANARY.mrn
+    assert found(installed, f"2024-03-01 呼吸科 {CANARY.name} 住院") == CANARY.mrn
     assert found(installed, f"听说她{CANARY.note[10:80]}") == CANARY.mrn
 
 

@@ -29,7 +29,7 @@ from decoders.interface import DecodingSettings
 from decoders.sandbox import open_sandbox
 from matchers.kinds import kinds
 from model.errors import ConfigError, EnrolmentError
-from model.record import LinkageColumn, Record
+from model.record import Record
 from tests.people import CANARY, MARGARET_HOLLOWAY
 
 SYNTHEA = Path(__file__).resolve().parents[2] / ".." / "shared/data/synthea_fhir"
@@ -128,7 +128,7 @@ def test_everything_of_a_patient_is_in_his_record(tmp_path, documents):
             condition("Group/1", "x"),
         ),
     )
-    (record,), errors, source = read(path, documents, columns={"visit_date": LinkageColumn("birth_date")})
+    (record,), errors, source = read(path, documents)
     assert errors == []
     assert record.ref == "p1"
     assert dict(record.values) == {

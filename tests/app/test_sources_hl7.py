@@ -70,6 +70,8 @@ def test_messages_are_told_apart_in_every_frame(tmp_path, monkeypatch, frame, co
         "NI": CANARY.resident_id,
         "name": CANARY.name,
         "birth_date": CANARY.birth_date,
+        "department": "呼吸",
+        "visit_date": "2024-03-01",
         "address": "云雀市金丝雀路9918号",
         "email": CANARY.email,
         "phone": CANARY.phone,

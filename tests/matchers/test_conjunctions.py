@@ -39,14 +39,13 @@ def _pairs(columns: dict[str, str]) -> set[tuple[str, str, str]]:
 
 
 def test_no_weak_value_is_searched_alone() -> None:
-    """Names, dates, ages, sexes, departments and places stand in no list of what is searched alone."""
+    """Names, dates, ages, departments and places stand in no list of what is searched alone."""
     weak = {
         "name",
         "pinyin",
         "initial",
         "birth_date",
         "age",
-        "sex",
         "department",
         "visit_day",
         "address_part",
