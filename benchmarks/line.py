@@ -1,15 +1,13 @@
-"""How fast the line is: enrolment, examination beside plaintext search, scanning with and without examination.
+"""How fast the line is: enrolment, and examination beside plaintext search.
 
-`python -m benchmarks.line [enrol|examine|scan …]`. Examination is compared, in one run and on the same posts, with
+`python -m benchmarks.line [enrol|examine …]`. Examination is compared, in one run and on the same posts, with
 plaintext Aho-Corasick over as many identifiers as there are tags; those engines do not normalise, mask, combine or
-excerpt, and hold the plaintext. Processor seconds of one core for `enrol` and `examine`, wall clock for `scan`.
+excerpt, and hold the plaintext. Processor seconds of one core.
 Records are invented by a fixed seed; posts are those of benchmarks/kernel.py.
 """
 
 import argparse
 import random
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,10 +19,7 @@ import ahocorasick_rs
 import numpy as np
 from stdnum.cn import ric
 
-from app.demo.content import Paste, SiteContent
-from app.demo.site import DemoSite
 from app.enrol import enrol
-from app.init import init
 from benchmarks.kernel import corpus
 from matchers.engine import Engine
 from matchers.filter import BloomFilter
@@ -237,65 +232,18 @@ def _ahocorasick_rs(tags: int) -> Callable[[Sequence[str]], object]:
     return lambda posts: [automaton.find_matches_as_indexes(post) for post in posts]
 
 
-def measure_scanning(pages: int) -> None:
-    """Print pages per second of wall clock for a loopback site: fetched and stored, and examined as well."""
-    _, posts = corpus(pages * 4000)
-    pastes = tuple(Paste(f"p{number:05}", "paste", "text", post, 5) for number, post in enumerate(posts[:pages]))
-    with tempfile.TemporaryDirectory() as folder, DemoSite(SiteContent(pastes, (), {})) as site:
-        config = _configured(Path(folder), site)
-        _run(config, "enrol", str(_patients(Path(folder))))
-        script = "import sys; from app.scan import main; sys.argv = ['scan', *sys.argv[1:]]; main()"
-        started = time.perf_counter()
-        subprocess.run([sys.executable, "-c", script, str(config), "pastes", "2026-01-01T00:00:00+00:00"], check=True)
-        scanned = time.perf_counter() - started
-        started = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "app.examiner", str(config), "--once"], check=True)
-        examined = time.perf_counter() - started
-    count = len(pastes)
-    print(f"| scan, {count} pastes, stored sealed, matching off | {count / scanned:.1f} pages/s | 1.00 |")
-    both = scanned + examined
-    print(f"| scan and examination one after the other | {count / both:.1f} pages/s | {scanned / both:.2f} |")
-    print(f"| examination alone (sandbox, matching, SQLite) | {count / examined:.1f} pages/s | |")
-
-
-def _configured(folder: Path, site: DemoSite) -> Path:
-    made = init(folder / "installation")
-    descriptions = made.config.parent / "sites"
-    descriptions.mkdir()
-    source = Path(__file__).resolve().parents[1] / "app/demo/sites/demo-pastes.yaml"
-    (descriptions / source.name).write_text(source.read_text("utf-8"), "utf-8")
-    text = made.config.read_text("utf-8").replace("sites: {}", "sites:")
-    text = text.replace("allow: []", f'allow: ["{site.address}"]\n  descriptions: sites')
-    text += f"  pastes: {{use: demo-pastes, root: '{site.paste_root}', every: 10m, delay: 0s}}\n"
-    made.config.write_text(text, "utf-8")
-    return made.config
-
-
-def _patients(folder: Path) -> Path:
-    path = folder / "patients.csv"
-    path.write_bytes((Path(__file__).resolve().parents[1] / "app/demo/patients.csv").read_bytes())
-    return path
-
-
-def _run(config: Path, *words: str) -> None:
-    subprocess.run([sys.executable, "-m", "app.cli", *words, "--config", str(config)], check=True, capture_output=True)
-
-
 def main() -> None:
     """Measure what was asked for, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", default=["enrol", "examine", "scan"])
+    parser.add_argument("what", nargs="*", default=["enrol", "examine"])
     parser.add_argument("--characters", type=int, default=1_500_000)
     parser.add_argument("--tags", type=int, default=10**6, help="up to so many; plaintext of 10^7 needs 5 GB")
     parser.add_argument("--postings", type=int, default=2_000_000)
-    parser.add_argument("--pages", type=int, default=200)
     options = parser.parse_args()
     if "enrol" in options.what:
         measure_enrolment(options.postings)
     if "examine" in options.what:
         measure_examination(options.characters, options.tags)
-    if "scan" in options.what:
-        measure_scanning(options.pages)
 
 
 if __name__ == "__main__":
