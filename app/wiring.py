@@ -1,23 +1,24 @@
-"""Knows everybody: opens the stores, the examiner and the channels that a configuration names."""
+"""Knows everybody: opens the examiner and all that it needs, as a configuration says.
+
+Who holds no key takes the stores and the channels from where they are, and starts without what matches.
+"""
 
 import platform
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
-from alerts.channels.email import EmailChannel
-from alerts.channels.spool import SpoolChannel
 from alerts.evidence.snapshot import CaptureContext
-from alerts.interface import Channel
 from app.bulk import BulkExaminer
 from app.config import Config
+from app.deliver import open_channels as open_channels  # noqa: PLC0414  (re-exported: had here with the rest)
 from app.examine import Examiner
 from app.filtering import FilterChanges, FilteredRecords, FilterWatch, current_filter
 from app.remembering import Remembrance
-from app.secret import linkage_key, resolve
+from app.secret import resolve
 from app.stores import Stores
+from app.stores import open_stores as open_stores  # noqa: PLC0414  (the same)
 from decoders.sandbox import open_sandbox
 from matchers import foldtables
 from matchers.commonness import Commonness
@@ -30,25 +31,14 @@ from matchers.kernel import Kernel
 from matchers.keys import LinkageKey, LocalEvaluator
 from matchers.remembered import TraceKey
 from model.errors import ConfigError
-from storage.database import Database
+from storage.moments import utc_now
 from storage.sealing import KeyPair, keypair_from
 
 PROGRAMS = ("spillwatch", "scrapy", "sqlalchemy", "rapidocr", "rapidfuzz", "warcio", "pyrage", "cryptography")
 
 
-def now() -> datetime:
-    """Return the time, UTC."""
-    return datetime.now(UTC)
-
-
-@contextmanager
-def open_stores(config: Config) -> Iterator[Stores]:
-    """Open the database of the configuration, migrated; no key is needed or read."""
-    database = Database.open(config.storage.url)
-    try:
-        yield Stores.of(database)
-    finally:
-        database.close()
+now = utc_now
+"""Tells the time, UTC."""
 
 
 def read_keys(config: Config, stores: Stores) -> Keyring:
@@ -67,7 +57,7 @@ def offered_keys(config: Config) -> tuple[LinkageKey, ...]:
     """Return the linkage keys that the configuration refers to, whether or not the database knows them."""
     folder = config.path.parent
     references = (config.linkage_key, config.previous_linkage_key)
-    return tuple(linkage_key(reference, folder) for reference in references if reference)
+    return tuple(LinkageKey.parse(resolve(reference, folder)) for reference in references if reference)
 
 
 def spool_pair(key: LinkageKey) -> KeyPair:
@@ -220,16 +210,3 @@ def versions() -> Mapping[str, str]:
         except PackageNotFoundError:
             found[program] = "not installed"
     return found
-
-
-def open_channels(config: Config) -> Mapping[str, Channel]:
-    """Return the channels by name; secrets are resolved only when one is used to deliver."""
-    channels: dict[str, Channel] = {}
-    if config.alerts.email:
-        reference, folder = config.alerts.email.password, config.path.parent
-        channels["email"] = EmailChannel(
-            config.alerts.email, password=lambda: resolve(reference, folder) if reference else None
-        )
-    if config.alerts.spool:
-        channels["spool"] = SpoolChannel(config.alerts.spool)
-    return channels
