@@ -1,6 +1,7 @@
 """Knows everybody: opens the examiner and all that it needs, as a configuration says.
 
-Who holds no key takes the stores and the channels from where they are, and starts without what matches.
+Who holds no key takes the stores and the channels from where they are, and starts without what matches. Who enrols
+or opens a reference starts without what reads pages: that is imported where it is opened.
 """
 
 import platform
@@ -8,31 +9,31 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
-from alerts.evidence.snapshot import CaptureContext
-from app.bulk import BulkExaminer
 from app.config import Config
 from app.deliver import open_channels as open_channels  # noqa: PLC0414  (re-exported: had here with the rest)
-from app.examine import Examiner
 from app.filtering import FilterChanges, FilteredRecords, FilterWatch, current_filter
-from app.remembering import Remembrance
 from app.secret import resolve
 from app.stores import Stores
 from app.stores import open_stores as open_stores  # noqa: PLC0414  (the same)
-from decoders.sandbox import open_sandbox
 from matchers import foldtables
 from matchers.commonness import Commonness
-from matchers.engine import Engine
 from matchers.epochs import EpochEngine, EpochEnroller, Keyring
 from matchers.filter import BloomFilter
 from matchers.fingerprints import Enroller
 from matchers.interface import TagFilter
-from matchers.kernel import Kernel
-from matchers.keys import LinkageKey, LocalEvaluator
-from matchers.remembered import TraceKey
+from matchers.keys import LinkageKey
 from model.errors import ConfigError
 from storage.moments import utc_now
 from storage.sealing import KeyPair, keypair_from
+
+if TYPE_CHECKING:
+    from alerts.evidence.snapshot import CaptureContext
+    from app.bulk import BulkExaminer
+    from app.examine import Examiner
+    from app.remembering import Remembrance
+    from matchers.engine import Engine
 
 PROGRAMS = ("spillwatch", "scrapy", "sqlalchemy", "rapidocr", "rapidfuzz", "warcio", "pyrage", "cryptography")
 
@@ -122,8 +123,12 @@ def open_engine(config: Config, stores: Stores, members: TagFilter) -> EpochEngi
     return EpochEngine(lambda: open_engines(config, stores, members), stores.facts.filter_version)
 
 
-def open_engines(config: Config, stores: Stores, members: TagFilter) -> dict[int, Engine]:
+def open_engines(config: Config, stores: Stores, members: TagFilter) -> "dict[int, Engine]":
     """Return an engine for each epoch that has records, the older ones first: a record moves from old to new."""
+    from matchers.engine import Engine
+    from matchers.kernel import Kernel
+    from matchers.keys import LocalEvaluator
+
     keys = read_keys(config, stores)
     older = [each for each in keys.older if stores.records.of_epoch(each.epoch, limit=1)]
     records = stores.records.count().records
@@ -142,11 +147,14 @@ def open_engines(config: Config, stores: Stores, members: TagFilter) -> dict[int
 
 
 @contextmanager
-def open_examiner(config: Config, stores: Stores, members: TagFilter | None = None) -> Iterator[Examiner]:
+def open_examiner(config: Config, stores: Stores, members: TagFilter | None = None) -> "Iterator[Examiner]":
     """Open everything an examination needs; the only place where key and crawled bytes meet.
 
     Without a filter the present one is opened, for an examination that is soon over.
     """
+    from app.examine import Examiner
+    from decoders.sandbox import open_sandbox
+
     keys = read_keys(config, stores)
     if not config.evidence.recipients:
         raise ConfigError(
@@ -171,8 +179,11 @@ def open_examiner(config: Config, stores: Stores, members: TagFilter | None = No
 
 
 @contextmanager
-def open_bulk(config: Config, stores: Stores) -> Iterator[BulkExaminer]:
+def open_bulk(config: Config, stores: Stores) -> "Iterator[BulkExaminer]":
     """Open what an examination in bulk needs; it has no way to raise an alert or to keep evidence."""
+    from app.bulk import BulkExaminer
+    from decoders.sandbox import open_sandbox
+
     enroller = open_enroller(config, read_keys(config, stores))
     sandbox = open_sandbox(config.decoding)
     try:
@@ -187,14 +198,19 @@ def open_bulk(config: Config, stores: Stores) -> Iterator[BulkExaminer]:
         sandbox.close()
 
 
-def open_remembrance(config: Config, keys: Keyring, stores: Stores) -> Remembrance:
+def open_remembrance(config: Config, keys: Keyring, stores: Stores) -> "Remembrance":
     """Return what is remembered of posts; what was sealed under an older epoch opens too."""
+    from app.remembering import Remembrance
+    from matchers.remembered import TraceKey
+
     live = tuple(TraceKey(each.key.thread_key(each.epoch)) for each in keys.all)
     return Remembrance(stores.traces, live, config.matching.join_days)
 
 
-def capture_context(config: Config, isolation: str) -> CaptureContext:
+def capture_context(config: Config, isolation: str) -> "CaptureContext":
     """Return under which circumstances evidence is taken here."""
+    from alerts.evidence.snapshot import CaptureContext
+
     operator = f"spillwatch@{socket.gethostname()}"
     if config.organisation:
         operator = f"{config.organisation}, {operator}"
