@@ -19,8 +19,8 @@ from typing import IO, Any
 import structlog
 
 from decoders.interface import Sandbox
-from matchers.engine import Examination
 from matchers.epochs import Examines
+from matchers.interface import Examination
 from matchers.threads import BriefMemory, Draft, ThreadMemory
 from model.errors import SpillwatchError
 from model.match import Element, Match, Verdict

@@ -12,16 +12,18 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app import child, logs, owner
 from app.config import Config, read_config
-from app.examine import LEASE_SECONDS, Examined, Examiner
-from app.stores import Stores
-from app.wiring import now, open_stores
-from crawler.runner import fetch
+from app.stores import Stores, open_stores
 from model.errors import SiteError, SpillwatchError
 from model.match import Verdict
 from model.page import Page, Part, Reason
+from storage.moments import utc_now as now
+
+if TYPE_CHECKING:  # the parent examines and the child fetches, and neither imports what the other one does
+    from app.examine import Examined, Examiner
 
 SITE = "check"
 FETCH_SECONDS = 300.0
@@ -33,13 +35,13 @@ class Checked:
     """What became of one thing that a person asked about."""
 
     verdict: Verdict
-    pages: tuple[Examined, ...]
+    pages: "tuple[Examined, ...]"
     """The page itself and the pastes it links to."""
     unread: tuple[Reason, ...]
     """Why something was not read; empty when everything was."""
 
 
-def check(target: str, config: Config, stores: Stores, examiner: Examiner) -> Checked:
+def check(target: str, config: Config, stores: Stores, examiner: "Examiner") -> Checked:
     """Return the verdict on a URL, the path of a file, or `-` for standard input."""
     if "://" in target:
         page_ids, reasons = fetch_in_child(target, config)
@@ -86,13 +88,17 @@ def keep_file(target: str, stores: Stores) -> str:
     return page_id
 
 
-def _examine(page_ids: Sequence[str], stores: Stores, examiner: Examiner) -> tuple[Examined, ...]:
+def _examine(page_ids: Sequence[str], stores: Stores, examiner: "Examiner") -> "tuple[Examined, ...]":
+    from app.examine import LEASE_SECONDS
+
     leased = stores.pages.lease(owner.me(), LEASE_SECONDS, len(page_ids), page_ids=page_ids) if page_ids else []
     return tuple(examiner.examine(page) for page in leased)
 
 
 def main() -> None:
     """Be the fetching child: the address on standard input, page ids and reasons as JSON on standard output."""
+    from crawler.runner import fetch
+
     child.end_with_parent()
     child.leave_no_core()
     config = read_config(Path(sys.argv[1]))

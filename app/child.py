@@ -12,9 +12,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from app.config import Config
 from app.secret import environment_without
+
+if TYPE_CHECKING:  # to start a child, nothing of the configuration need be imported
+    from app.config import Config
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 PARENT = "SPILLWATCH_PARENT"
@@ -22,7 +25,7 @@ PARENT = "SPILLWATCH_PARENT"
 
 
 def start(
-    module: str, config: Config, *arguments: str, keyless: bool, piped: bool = False
+    module: str, config: "Config", *arguments: str, keyless: bool, piped: bool = False
 ) -> "subprocess.Popen[bytes]":
     """Start `python -m MODULE CONFIG ARGUMENTS…`; its log goes to our standard error.
 

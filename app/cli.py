@@ -1,4 +1,8 @@
-"""The command line: doors that parse, call a story and print. Run `spillwatch --help`."""
+"""The command line: doors that parse, call a story and print. Run `spillwatch --help`.
+
+A command imports what it uses when it is called: matching, crawling and the database take a second or two to import,
+which nobody should wait for who asks for a list.
+"""
 
 import dataclasses
 import getpass
@@ -11,15 +15,17 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import structlog
 import typer
 
-from app import child, console, logs, owner
-from app.config import Config, read_config
-from app.stores import Stores
+from app import child, console, logs
 from model.errors import SpillwatchError
+
+if TYPE_CHECKING:
+    from app.config import Config
+    from app.stores import Stores
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -327,11 +333,11 @@ def show(alert_id: str, config: ConfigPath = HERE, as_json: AsJson = False) -> N
 @app.command()
 def acknowledge(alert_id: str, config: ConfigPath = HERE, by: Annotated[str, typer.Option(help="Who.")] = "") -> None:
     """Say that somebody has taken the alert on."""
-    from app.wiring import now
+    from storage.moments import utc_now
 
     _, stores_of = _open(config)
     with stores_of as stores:
-        stores.alerts.acknowledge(alert_id, by or _login(), now())
+        stores.alerts.acknowledge(alert_id, by or _login(), utc_now())
     console.say(f"{alert_id} acknowledged")
 
 
@@ -343,15 +349,15 @@ def close(
     by: Annotated[str, typer.Option(help="Who.")] = "",
 ) -> None:
     """Close an alert as confirmed or false-alarm."""
-    from app.wiring import now
     from model.alert import Status
+    from storage.moments import utc_now
 
     status = _word(Status, as_)
     if status not in (Status.CONFIRMED, Status.FALSE_ALARM):
         raise SpillwatchError("--as must be confirmed or false-alarm")
     _, stores_of = _open(config)
     with stores_of as stores:
-        stores.alerts.close(alert_id, status, by or _login(), now())
+        stores.alerts.close(alert_id, status, by or _login(), utc_now())
     console.say(f"{alert_id} closed as {status}")
 
 
@@ -403,6 +409,7 @@ def quarantined(
 @app.command()
 def doctor(config: ConfigPath = HERE) -> None:
     """Look whether everything is in place. Exit code 1 if something does not work."""
+    from app.config import read_config
     from app.doctor import examine_installation
 
     settings = read_config(config)
@@ -456,8 +463,9 @@ def open_evidence(
         console.say(str(name))
 
 
-def _open(path: Path) -> tuple[Config, AbstractContextManager[Stores]]:
-    from app.wiring import open_stores
+def _open(path: Path) -> "tuple[Config, AbstractContextManager[Stores]]":
+    from app.config import read_config
+    from app.stores import open_stores
 
     settings = read_config(path)
     logs.configure(settings.logging)
@@ -465,8 +473,10 @@ def _open(path: Path) -> tuple[Config, AbstractContextManager[Stores]]:
 
 
 @contextmanager
-def _alone(stores: Stores, what: str) -> Iterator[None]:
+def _alone(stores: "Stores", what: str) -> Iterator[None]:
     """Hold the lease of this name meanwhile: two enrolments at once would get in each other's way."""
+    from app import owner
+
     lease = owner.take(stores.leases, what, 3600.0)
     if lease is None:
         raise SpillwatchError(f"another {what} is running on this database; wait for it to end")

@@ -13,16 +13,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.progress import Task as ProgressTask
 from rich.text import Text
 
-from crawler.interface import Profile, SiteSettings
-from model.alert import Alert
-from model.scan import ScanReport
-from storage.coverage import Coverage
-from storage.records import RecordCounts
-from storage.scans import SiteHealth
-
-if TYPE_CHECKING:  # these rooms take a second to import, and --help needs none of them
+if TYPE_CHECKING:  # what is printed was made by its room: nothing is imported to print it, least of all for --help
     from app.check import Checked
     from app.doctor import Finding
+    from crawler.interface import Profile, SiteSettings
+    from model.alert import Alert
+    from model.scan import ScanReport
+    from storage.coverage import Coverage
+    from storage.records import RecordCounts
+    from storage.scans import SiteHealth
 
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -44,7 +43,7 @@ def data(tree: Any) -> None:
     print(json.dumps(tree, ensure_ascii=False, indent=2, default=str))
 
 
-def epochs(counts: RecordCounts) -> None:
+def epochs(counts: "RecordCounts") -> None:
     """Print how many records are of which epoch, while there are several."""
     for epoch, records in sorted(counts.by_epoch.items()) if len(counts.by_epoch) > 1 else ():
         say(f"  epoch {epoch}: {records} records")
@@ -70,7 +69,7 @@ def progress(what: str, total: int | None, unit: str) -> Iterator[Callable[[int]
         yield lambda steps: bar.advance(task, steps)
 
 
-def scan(report: ScanReport) -> None:
+def scan(report: "ScanReport") -> None:
     """Print what one scan covered."""
     failed = ", ".join(f"{count} {reason}" for reason, count in sorted(report.failed.items())) or "none"
     state = report.state if report.reason is None else f"{report.state} ({report.reason})"
@@ -123,7 +122,7 @@ def _checked_tree(outcome: "Checked", evidence: Path) -> dict[str, Any]:
     return {"verdict": outcome.verdict, "not_read": list(outcome.unread), "pages": pages}
 
 
-def alerts(found: Sequence[Alert], *, as_json: bool) -> None:
+def alerts(found: "Sequence[Alert]", *, as_json: bool) -> None:
     """Print a line for each alert."""
     if as_json:
         data([_alert_tree(alert) for alert in found])
@@ -137,7 +136,7 @@ def alerts(found: Sequence[Alert], *, as_json: bool) -> None:
     say(f"{len(found)} alerts")
 
 
-def alert(found: Alert, ref: str, evidence: Path, *, as_json: bool) -> None:
+def alert(found: "Alert", ref: str, evidence: Path, *, as_json: bool) -> None:
     """Print one alert with its sightings."""
     if as_json:
         data(_alert_tree(found) | {"ref": ref or None})
@@ -156,7 +155,7 @@ def alert(found: Alert, ref: str, evidence: Path, *, as_json: bool) -> None:
             say(f"    verify     spillwatch evidence verify {evidence / sighting.evidence}")
 
 
-def _alert_tree(found: Alert) -> dict[str, Any]:
+def _alert_tree(found: "Alert") -> dict[str, Any]:
     return {
         "alert": found.alert_id,
         "subject": found.subject,
@@ -186,9 +185,9 @@ def _local(moment: datetime) -> str:
 
 
 def sites(
-    configured: Mapping[str, SiteSettings],
-    states: Mapping[str, SiteHealth | None],
-    uses: Mapping[str, Profile],
+    configured: "Mapping[str, SiteSettings]",
+    states: "Mapping[str, SiteHealth | None]",
+    uses: "Mapping[str, Profile]",
     *,
     as_json: bool,
 ) -> None:
@@ -217,7 +216,7 @@ def sites(
         say(f"  {name:18} {profile.about}")
 
 
-def coverage(found: Sequence[Coverage], *, as_json: bool) -> None:
+def coverage(found: "Sequence[Coverage]", *, as_json: bool) -> None:
     """Print what became of the pages of each site."""
     if as_json:
         data([dataclasses.asdict(site) for site in found])

@@ -19,16 +19,16 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from app import child, owner
 from app.config import Config
-from app.deliver import deliver_due
+from app.deliver import deliver_due, open_channels
 from app.report import report_problem
 from app.scan import run_child
 from app.stores import Stores
-from app.wiring import now, open_channels
 from crawler.interface import SiteSettings
 from model.alert import Subject
 from model.errors import SpillwatchError, Superseded
 from model.scan import ScanReport, SiteState
 from storage.leases import Lease
+from storage.moments import utc_now as now
 
 LEASE = "daemon"
 LEASE_SECONDS = 60.0

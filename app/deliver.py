@@ -5,12 +5,29 @@ from datetime import datetime
 
 import structlog
 
+from alerts.channels.email import EmailChannel
+from alerts.channels.spool import SpoolChannel
 from alerts.interface import Channel
 from alerts.notice import notice_from_json
+from app.config import Config
+from app.secret import resolve
 from model.errors import DeliveryError
 from storage.outbox import Outbox
 
 log = structlog.get_logger(__name__)
+
+
+def open_channels(config: Config) -> Mapping[str, Channel]:
+    """Return the channels by name; secrets are resolved only when one is used to deliver."""
+    channels: dict[str, Channel] = {}
+    if config.alerts.email:
+        reference, folder = config.alerts.email.password, config.path.parent
+        channels["email"] = EmailChannel(
+            config.alerts.email, password=lambda: resolve(reference, folder) if reference else None
+        )
+    if config.alerts.spool:
+        channels["spool"] = SpoolChannel(config.alerts.spool)
+    return channels
 
 
 def deliver_due(outbox: Outbox, channels: Mapping[str, Channel], now: datetime) -> tuple[int, int]:

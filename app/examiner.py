@@ -13,25 +13,24 @@ import structlog
 
 from app import child, logs, owner
 from app.config import Config, read_config
+from app.deliver import open_channels
 from app.enrol import erase_handle
 from app.examine import Examiner
 from app.filtering import FilterWatch
 from app.refilter import Renewal
 from app.report import report_problem
-from app.stores import Stores
+from app.stores import Stores, open_stores
 from app.wiring import (
     folds_as_enrolled,
-    now,
-    open_channels,
     open_enroller,
     open_examiner,
     open_filter,
     open_records,
-    open_stores,
     read_keys,
 )
 from model.alert import Subject
 from model.errors import SpillwatchError
+from storage.moments import utc_now as now
 
 PAUSE = 1.0
 HOUSEKEEPING = 3600.0

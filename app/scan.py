@@ -1,6 +1,7 @@
 """SCAN: schedule → spider → pages → storage, in a process that has the network and no key.
 
-Run as `python -m app.scan CONFIG SITE DUE`, this module is that process.
+Run as `python -m app.scan CONFIG SITE DUE`, this module is that process. Scrapy is imported there and nowhere else: the
+parent, which is the daemon or a command, does not fetch.
 """
 
 import subprocess
@@ -16,14 +17,13 @@ import structlog
 from app import child, logs
 from app.config import Config, read_config
 from app.report import report_problem
-from app.stores import Stores
-from app.wiring import now, open_stores
+from app.stores import Stores, open_stores
 from crawler.interface import SiteSettings
-from crawler.runner import run
 from model.alert import Subject
 from model.errors import SpillwatchError
 from model.page import Reason
 from model.scan import ScanReport, SiteState
+from storage.moments import utc_now as now
 
 MOST_SECONDS = 3600.0
 log = structlog.get_logger(__name__)
@@ -86,6 +86,8 @@ def _judge(report: ScanReport, site: SiteSettings, stores: Stores, channels: Seq
 
 def main() -> None:
     """Be the scanning child."""
+    from crawler.runner import run
+
     child.end_with_parent()
     child.leave_no_core()
     config, name, due_at = read_config(Path(sys.argv[1])), sys.argv[2], datetime.fromisoformat(sys.argv[3])

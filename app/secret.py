@@ -4,7 +4,6 @@ import os
 import stat
 from pathlib import Path
 
-from matchers.keys import LinkageKey
 from model.errors import ConfigError, KeyUnusable
 
 
@@ -23,11 +22,6 @@ def resolve(reference: str, folder: Path) -> str:
     raise ConfigError(
         "a secret must be a reference: env:NAME, file:PATH or keyring:SERVICE/USER; never the secret itself"
     )
-
-
-def linkage_key(reference: str, folder: Path) -> LinkageKey:
-    """Return the linkage key that the reference names."""
-    return LinkageKey.parse(resolve(reference, folder))
 
 
 def environment_without(*references: str | None) -> dict[str, str]:

@@ -1,54 +1,45 @@
-"""Knows everybody: opens the stores, the examiner and the channels that a configuration names."""
+"""Knows everybody: opens the examiner and all that it needs, as a configuration says.
+
+Who holds no key takes the stores and the channels from where they are, and starts without what matches. Who enrols
+or opens a reference starts without what reads pages: that is imported where it is opened.
+"""
 
 import platform
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
-from alerts.channels.email import EmailChannel
-from alerts.channels.spool import SpoolChannel
-from alerts.evidence.snapshot import CaptureContext
-from alerts.interface import Channel
-from app.bulk import BulkExaminer
 from app.config import Config
-from app.examine import Examiner
+from app.deliver import open_channels as open_channels  # noqa: PLC0414  (re-exported: had here with the rest)
 from app.filtering import FilterChanges, FilteredRecords, FilterWatch, current_filter
-from app.remembering import Remembrance
-from app.secret import linkage_key, resolve
+from app.secret import resolve
 from app.stores import Stores
-from decoders.sandbox import open_sandbox
+from app.stores import open_stores as open_stores  # noqa: PLC0414  (the same)
 from matchers import foldtables
 from matchers.commonness import Commonness
-from matchers.engine import Engine
 from matchers.epochs import EpochEngine, EpochEnroller, Keyring
 from matchers.filter import BloomFilter
 from matchers.fingerprints import Enroller
 from matchers.interface import TagFilter
-from matchers.kernel import Kernel
-from matchers.keys import LinkageKey, LocalEvaluator
-from matchers.remembered import TraceKey
+from matchers.keys import LinkageKey
 from model.errors import ConfigError
-from storage.database import Database
+from storage.moments import utc_now
 from storage.sealing import KeyPair, keypair_from
+
+if TYPE_CHECKING:
+    from alerts.evidence.snapshot import CaptureContext
+    from app.bulk import BulkExaminer
+    from app.examine import Examiner
+    from app.remembering import Remembrance
+    from matchers.engine import Engine
 
 PROGRAMS = ("spillwatch", "scrapy", "sqlalchemy", "rapidocr", "rapidfuzz", "warcio", "pyrage", "cryptography")
 
 
-def now() -> datetime:
-    """Return the time, UTC."""
-    return datetime.now(UTC)
-
-
-@contextmanager
-def open_stores(config: Config) -> Iterator[Stores]:
-    """Open the database of the configuration, migrated; no key is needed or read."""
-    database = Database.open(config.storage.url)
-    try:
-        yield Stores.of(database)
-    finally:
-        database.close()
+now = utc_now
+"""Tells the time, UTC."""
 
 
 def read_keys(config: Config, stores: Stores) -> Keyring:
@@ -67,7 +58,7 @@ def offered_keys(config: Config) -> tuple[LinkageKey, ...]:
     """Return the linkage keys that the configuration refers to, whether or not the database knows them."""
     folder = config.path.parent
     references = (config.linkage_key, config.previous_linkage_key)
-    return tuple(linkage_key(reference, folder) for reference in references if reference)
+    return tuple(LinkageKey.parse(resolve(reference, folder)) for reference in references if reference)
 
 
 def spool_pair(key: LinkageKey) -> KeyPair:
@@ -132,8 +123,12 @@ def open_engine(config: Config, stores: Stores, members: TagFilter) -> EpochEngi
     return EpochEngine(lambda: open_engines(config, stores, members), stores.facts.filter_version)
 
 
-def open_engines(config: Config, stores: Stores, members: TagFilter) -> dict[int, Engine]:
+def open_engines(config: Config, stores: Stores, members: TagFilter) -> "dict[int, Engine]":
     """Return an engine for each epoch that has records, the older ones first: a record moves from old to new."""
+    from matchers.engine import Engine
+    from matchers.kernel import Kernel
+    from matchers.keys import LocalEvaluator
+
     keys = read_keys(config, stores)
     older = [each for each in keys.older if stores.records.of_epoch(each.epoch, limit=1)]
     records = stores.records.count().records
@@ -152,11 +147,14 @@ def open_engines(config: Config, stores: Stores, members: TagFilter) -> dict[int
 
 
 @contextmanager
-def open_examiner(config: Config, stores: Stores, members: TagFilter | None = None) -> Iterator[Examiner]:
+def open_examiner(config: Config, stores: Stores, members: TagFilter | None = None) -> "Iterator[Examiner]":
     """Open everything an examination needs; the only place where key and crawled bytes meet.
 
     Without a filter the present one is opened, for an examination that is soon over.
     """
+    from app.examine import Examiner
+    from decoders.sandbox import open_sandbox
+
     keys = read_keys(config, stores)
     if not config.evidence.recipients:
         raise ConfigError(
@@ -181,8 +179,11 @@ def open_examiner(config: Config, stores: Stores, members: TagFilter | None = No
 
 
 @contextmanager
-def open_bulk(config: Config, stores: Stores) -> Iterator[BulkExaminer]:
+def open_bulk(config: Config, stores: Stores) -> "Iterator[BulkExaminer]":
     """Open what an examination in bulk needs; it has no way to raise an alert or to keep evidence."""
+    from app.bulk import BulkExaminer
+    from decoders.sandbox import open_sandbox
+
     enroller = open_enroller(config, read_keys(config, stores))
     sandbox = open_sandbox(config.decoding)
     try:
@@ -197,14 +198,19 @@ def open_bulk(config: Config, stores: Stores) -> Iterator[BulkExaminer]:
         sandbox.close()
 
 
-def open_remembrance(config: Config, keys: Keyring, stores: Stores) -> Remembrance:
+def open_remembrance(config: Config, keys: Keyring, stores: Stores) -> "Remembrance":
     """Return what is remembered of posts; what was sealed under an older epoch opens too."""
+    from app.remembering import Remembrance
+    from matchers.remembered import TraceKey
+
     live = tuple(TraceKey(each.key.thread_key(each.epoch)) for each in keys.all)
     return Remembrance(stores.traces, live, config.matching.join_days)
 
 
-def capture_context(config: Config, isolation: str) -> CaptureContext:
+def capture_context(config: Config, isolation: str) -> "CaptureContext":
     """Return under which circumstances evidence is taken here."""
+    from alerts.evidence.snapshot import CaptureContext
+
     operator = f"spillwatch@{socket.gethostname()}"
     if config.organisation:
         operator = f"{config.organisation}, {operator}"
@@ -220,16 +226,3 @@ def versions() -> Mapping[str, str]:
         except PackageNotFoundError:
             found[program] = "not installed"
     return found
-
-
-def open_channels(config: Config) -> Mapping[str, Channel]:
-    """Return the channels by name; secrets are resolved only when one is used to deliver."""
-    channels: dict[str, Channel] = {}
-    if config.alerts.email:
-        reference, folder = config.alerts.email.password, config.path.parent
-        channels["email"] = EmailChannel(
-            config.alerts.email, password=lambda: resolve(reference, folder) if reference else None
-        )
-    if config.alerts.spool:
-        channels["spool"] = SpoolChannel(config.alerts.spool)
-    return channels

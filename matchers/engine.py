@@ -12,26 +12,15 @@ from numpy.typing import NDArray
 from matchers.commonness import Commonness
 from matchers.conjunctions import PARTNERS
 from matchers.finding import MOST_LOOKUPS, Finder, batches
-from matchers.interface import Evaluator, MatchingSettings, PostingStore, TagFilter
+from matchers.interface import Evaluator, Examination, MatchingSettings, PostingStore, TagFilter
 from matchers.judging import Batch, Evidence, Judge, Piece, judge
 from matchers.kernel import Kernel
 from matchers.score import PAGE_BITS
 from matchers.sightings import MOST_ELEMENTS, Hit, less_sure, weigh
 from matchers.survey import LEFT, RIGHT, Surveyor, shapes
 from matchers.threads import MOST_FOUND, BriefMemory, Half, Post, ThreadMemory, Trace, crossed
-from model.match import Match, Verdict
+from model.match import Verdict
 from model.page import Passage
-
-
-@dataclass(frozen=True, slots=True)
-class Examination:
-    """What the examination of one page came to."""
-
-    matches: tuple[Match, ...]
-    """Leaks and suspicions, the surest first."""
-    capped: bool
-    """True if a cap was reached, so that part of the page was not compared: the page must be reported as such."""
-
 
 _NO_TAGS: Final = np.zeros(0, np.uint64)
 Found = dict[int, dict[bytes, list[Evidence]]]

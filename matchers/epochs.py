@@ -11,9 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from matchers.engine import Examination
 from matchers.fingerprints import Enroller
-from matchers.interface import PostingStore
+from matchers.interface import Examination, PostingStore
 from matchers.keys import LinkageKey
 from matchers.threads import BriefMemory, Draft, ThreadMemory
 from model.errors import KeyUnusable

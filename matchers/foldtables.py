@@ -1,14 +1,20 @@
-"""The rules of `matchers.characters` as look-up tables over code points, built once per process when first needed."""
+"""The rules of `matchers.characters` as look-up tables over code points.
+
+They are made once, which takes a quarter of a second, and read by every other process (matchers/kept.py).
+"""
 
 import hashlib
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 import numpy as np
+import opencc
 from numpy.typing import NDArray
 
+from matchers import characters, lookalikes
 from matchers.characters import (
     DIGIT,
     HAN,
@@ -20,6 +26,7 @@ from matchers.characters import (
     lookalike,
     simplified,
 )
+from matchers.kept import Tables, kept
 
 PLAIN: Final = 0
 """Becomes one unit, whatever stands around it."""
@@ -64,8 +71,54 @@ class FoldTable:
 @cache
 def table() -> FoldTable:
     """Return the table of every character; NUL is dropped, for unit 0 is the border between texts."""
+    return FoldTable(_every()["entry"], _every()["extra"])
+
+
+@cache
+def classes() -> NDArray[np.uint8]:
+    """Return the class flags of each code unit; 0 for the border, HAN for the upper surrogates of Han."""
+    return _every()["classes"]
+
+
+@cache
+def soft_digits() -> NDArray[np.uint8]:
+    """Return for each canonical unit its value 0 to 9 when read as a digit, else NO_DIGIT.
+
+    0-9 are hard digits (class DIGIT) and stand for themselves. All others are soft, and only what stands around them
+    makes them digits: Han numerals (class HAN), o l i z s b and the like (class LATIN), signs, and letters of other
+    scripts by their look (class LETTER).
+    """
+    return _every()["soft_digits"]
+
+
+@cache
+def looking() -> frozenset[str]:
+    """Return the characters that a token may read by their look, or of whose longer answer a part (㏀ is kω)."""
+    return frozenset(map(chr, _every()["looking"].tolist()))
+
+
+@cache
+def _every() -> Tables:
+    own = (Path(str(module.__file__)) for module in (characters, lookalikes))
+    return kept("fold", [Path(__file__), *own, Path(str(opencc.__file__)).parent], make)
+
+
+def make() -> Tables:
+    """Make all tables, from nothing but the rules."""
+    classed = _classes()
+    answers = _table(classed)
+    return {
+        "classes": classed,
+        "entry": answers.entry,
+        "extra": answers.extra,
+        "soft_digits": _soft_digits(answers, classed),
+        "looking": _looking(answers),
+    }
+
+
+def _table(classed: NDArray[np.uint8]) -> FoldTable:
     entry = np.arange(LAST_PLANES, dtype=np.uint32)
-    entry[:BEYOND] |= classes().astype(np.uint32) << 16
+    entry[:BEYOND] |= classed.astype(np.uint32) << 16
     entry[0], entry[BEYOND:] = DROPPED << 24, PAIR << 24
     looks = np.zeros(LAST_PLANES, np.uint16)
     pool: list[int] = []
@@ -73,7 +126,7 @@ def table() -> FoldTable:
         character = chr(code)
         answer = fold_character(character)
         if len(answer) == 1 and ord(answer) < BEYOND:
-            flags = int(classes()[ord(answer)])
+            flags = int(classed[ord(answer)])
             looks[code] = _looks(character, answer) if flags in {LETTER, DIGIT} and not "0" <= character <= "9" else 0
             entry[code] = ord(answer) | flags << 16 | (FOREIGN if looks[code] else PLAIN) << 24
         elif not answer:
@@ -102,9 +155,7 @@ def _changeable() -> list[int]:
     return [code for code in codes if code < BEYOND or unicodedata.category(chr(code)) != "Cn"]
 
 
-@cache
-def classes() -> NDArray[np.uint8]:
-    """Return the class flags of each code unit; 0 for the border, HAN for the upper surrogates of Han."""
+def _classes() -> NDArray[np.uint8]:
     table = np.full(0x10000, OTHER, np.uint8)
     for part in (range(1, 0x3400), range(0xA000, 0xAC00), range(0xD7A4, 0xD800), range(0xF900, 0x10000)):
         table[part.start : part.stop] = [class_of(chr(code)) for code in part]
@@ -116,19 +167,12 @@ def classes() -> NDArray[np.uint8]:
     return table
 
 
-@cache
-def soft_digits() -> NDArray[np.uint8]:
-    """Return for each canonical unit its value 0 to 9 when read as a digit, else NO_DIGIT.
-
-    0-9 are hard digits (class DIGIT) and stand for themselves. All others are soft, and only what stands around them
-    makes them digits: Han numerals (class HAN), o l i z s b and the like (class LATIN), signs, and letters of other
-    scripts by their look (class LETTER).
-    """
+def _soft_digits(answers: FoldTable, classed: NDArray[np.uint8]) -> NDArray[np.uint8]:
     found = np.full(0x10000, NO_DIGIT, np.uint8)
     for code in range(0x80, 0x10000):
-        look = int(table().extra[code])
+        look = int(answers.extra[code])
         letter, digit = chr(look & 0xFF), chr(look >> 8)
-        if look and classes()[code] == LETTER:
+        if look and classed[code] == LETTER:
             found[code] = int(digit) if look >> 8 else int(_SOFT.get(letter, NO_DIGIT))
     for character, value in _SOFT.items():
         found[ord(character)] = int(value)
@@ -136,13 +180,11 @@ def soft_digits() -> NDArray[np.uint8]:
     return found
 
 
-@cache
-def looking() -> frozenset[str]:
-    """Return the characters that a token may read by their look, or of whose longer answer a part (㏀ is kω)."""
-    looks = table().extra[:LAST_PLANES] != 0
-    growing = np.flatnonzero(table().entry >> 24 == GROWS).tolist()
+def _looking(answers: FoldTable) -> NDArray[np.uint32]:
+    looks = answers.extra[:LAST_PLANES] != 0
+    growing = np.flatnonzero(answers.entry >> 24 == GROWS).tolist()
     parts = [code for code in growing if any(looks[ord(part)] for part in fold_character(chr(code)))]
-    return frozenset(map(chr, [*np.flatnonzero(looks).tolist(), *parts]))
+    return np.array([*np.flatnonzero(looks).tolist(), *parts], np.uint32)
 
 
 def digest() -> str:

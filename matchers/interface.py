@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from model.match import Match
+
+if TYPE_CHECKING:  # whoever reads a configuration imports this, and seldom computes
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,16 @@ class MatchingSettings:
     """Characters within which weak elements are combined."""
     join_days: int = 7
     """Days for which posts of one thread or author are joined; 0: never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What the examination of one page came to."""
+
+    matches: tuple[Match, ...]
+    """Leaks and suspicions, the surest first."""
+    capped: bool
+    """True if a cap was reached, so that part of the page was not compared: the page must be reported as such."""
 
 
 class PostingStore(Protocol):
@@ -48,6 +61,6 @@ class Evaluator(Protocol):
 class TagFilter(Protocol):
     """Approximate set of the 64-bit filter tags of everything enrolled: no false negatives."""
 
-    def survivors(self, tags: NDArray[np.uint64]) -> NDArray[np.intp]:
+    def survivors(self, tags: "NDArray[np.uint64]") -> "NDArray[np.intp]":
         """Return the indices of the tags that may be enrolled."""
         ...

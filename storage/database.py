@@ -9,23 +9,22 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from model.errors import StorageError
+
+if TYPE_CHECKING:  # most processes find the schema as it should be, and start without Alembic
+    from alembic.config import Config
 
 Transaction = Connection
 """What `Database.transaction` yields, and what methods that take part in a caller's transaction ask for."""
 
 DOOR = "spillwatch_door"
 MIGRATION_LOCK = 0x5350494C4C
+MIGRATIONS = Path(__file__).parent / "migrations"
 ERASED_FROM = ("posting_blocks", "posting_filters", "posting_runs", "records", "spool", "pages", "traces")
 
 
@@ -99,8 +98,11 @@ class Database:
 
         Raises StorageError when the database was made by a newer version.
         """
-        if self.schema_version() == _scripts().get_current_head():
+        if self.schema_version() == newest_version():
             return
+        from alembic import command
+        from alembic.util import CommandError
+
         with self.transaction() as connection:
             if self.dialect == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
@@ -116,7 +118,9 @@ class Database:
     def schema_version(self) -> str | None:
         """Return the revision of the schema, or None for an empty database."""
         with self.reading() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
     def scrub(self) -> None:
         """Overwrite what was erased, so that its bytes are in no file of the database any more.
@@ -201,14 +205,17 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if door == "write" else "BEGIN")
 
 
-def _migrations() -> Config:
+def newest_version() -> str:
+    """Return the revision that this version of Spillwatch works with: the files of migrations are named by theirs."""
+    return max(path.name[1:5] for path in (MIGRATIONS / "versions").glob("v[0-9][0-9][0-9][0-9]_*.py"))
+
+
+def _migrations() -> "Config":
+    from alembic.config import Config
+
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_migrations())
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from app.bulk import BATCH_ITEMS, BulkExaminer, Item, answer, batches, items_in
-from matchers.engine import Examination
+from matchers.interface import Examination
 from matchers.threads import BriefMemory
 from model.match import Match, Verdict
 from model.page import Decoded, Part, PartOutcome, Passage, Reason

@@ -6,10 +6,10 @@ from typing import Self
 
 import numpy as np
 
-from matchers.engine import Engine, Examination
+from matchers.engine import Engine
 from matchers.filter import BloomFilter
 from matchers.fingerprints import Enroller
-from matchers.interface import MatchingSettings, PostingStore
+from matchers.interface import Examination, MatchingSettings, PostingStore
 from matchers.kernel import Kernel
 from matchers.keys import LinkageKey, LocalEvaluator
 from matchers.sightings import Hit

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matchers.engine import Examination
 from matchers.finding import BATCH
+from matchers.interface import Examination
 from matchers.remembered import LEAST_BYTES, TraceKey
 from matchers.sightings import Evidence
 from matchers.threads import MOST_POSTS, MOST_THREADS, BriefMemory, Draft, Half, Trace, pack, unpack
