@@ -52,6 +52,12 @@ class NetworkSettings:
     """Largest response body, decoded."""
     max_pages: int = 2_000
     """Largest number of requests in one scan."""
+    max_pages_per_host: int = 1_000
+    """Largest number of requests to one host in one scan."""
+    max_scan_bytes: int = 500_000_000
+    """Most bytes that one scan receives in all."""
+    max_scan_time: float = 2_700.0
+    """Seconds after which a scan asks for nothing more."""
     follow_links: bool = True
     """Follow links from posts to known paste sites, once."""
     link_hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """Runs a scan or a check in a child process, as the product does, with a sink on disk that survives crashes."""
 
+import ast
 import pickle
 import socket
 import subprocess
@@ -111,6 +112,22 @@ def check(url: str, network: NetworkSettings, store: Path, prelude: str = "", ro
     return _child({"verb": "fetch", "url": url, "network": network, "die_at": 0, "robots": robots}, store, prelude)
 
 
+def ask(
+    expression: str, network: NetworkSettings, store: Path, *, site: SiteSettings | None = None, prelude: str = ""
+) -> Outcome:
+    """Evaluate an expression over `fetcher` inside a crawl; `told(get)` in it gives the status, or the reason."""
+    task = {"verb": "ask", "expression": expression, "site": site or quick(), "network": network, "die_at": 0}
+    outcome = _child(task, store, prelude)
+    if outcome.error:
+        raise AssertionError(outcome.error)
+    return outcome
+
+
+def quick() -> SiteSettings:
+    """Return a site without delay, for requests that no spider makes."""
+    return SiteSettings(name="here", use="", every=60.0, delay=0.0)
+
+
 def network(*hosts: str, **changes) -> NetworkSettings:
     """Return settings that allow these loopback hosts and wait for nothing long."""
     return replace(NetworkSettings(contact="security@example.org", allow=hosts, timeout=5.0), **changes)
@@ -156,6 +173,29 @@ def _child(task: dict, store: Path, prelude: str) -> Outcome:
     return Outcome(result, error, FileSink.open(store / "sink"), output)
 
 
+def _asked(task: dict) -> object:
+    """Evaluate the expression of a task inside a crawl (in the child)."""
+    import asyncio
+
+    from crawler.fetcher import Fetcher
+    from crawler.health import FetchFailed
+    from crawler.runner import _crawl
+
+    async def told(request) -> object:
+        try:
+            return (await request).status
+        except FetchFailed as failure:
+            return failure.reason.value
+
+    async def story(crawler) -> object:
+        names = {"fetcher": Fetcher(crawler), "told": told, "asyncio": asyncio, "crawler": crawler}
+        code = compile(task["expression"], "<asked>", "eval", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        result = eval(code, names)
+        return await result if asyncio.iscoroutine(result) else result
+
+    return _crawl(task["site"], task["network"], story)
+
+
 def main() -> None:
     """Do what the task file says (in the child)."""
     from crawler.runner import fetch, run
@@ -167,6 +207,8 @@ def main() -> None:
     try:
         if task["verb"] == "run":
             result = run(task["site"], task["network"], sink, datetime.now(UTC))
+        elif task["verb"] == "ask":
+            result = _asked(task)
         else:
             result = fetch(task["url"], task["network"], sink, robots=task["robots"])
     except Exception as failure:  # noqa: BLE001 - told to the test
