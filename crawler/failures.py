@@ -10,9 +10,11 @@ from scrapy.exceptions import (
     ResponseDataLossError,
     UnsupportedURLSchemeError,
 )
+from twisted.internet.error import ConnectError, ConnectionClosed
 
 from crawler.health import FetchFailed
 from crawler.pace import Stopped
+from crawler.tor import SocksRefused
 from model.page import Reason
 
 
@@ -31,7 +33,16 @@ def failure_of(error: Exception) -> FetchFailed | None:
             return FetchFailed(Reason.TOO_BIG, "larger than network.max_bytes")
         case UnsupportedURLSchemeError() | NotSupported():
             return FetchFailed(Reason.FORBIDDEN_ADDRESS)
-        case DownloadConnectionRefusedError() | DownloadFailedError() | ResponseDataLossError() | OSError():
+        case SocksRefused():
+            return FetchFailed(Reason.NETWORK, str(error))
+        case (
+            DownloadConnectionRefusedError()
+            | DownloadFailedError()
+            | ResponseDataLossError()
+            | ConnectError()
+            | ConnectionClosed()
+            | OSError()
+        ):
             return FetchFailed(Reason.NETWORK, f"the connection failed ({type(error).__name__})")
         case ValueError() | TypeError():
             return FetchFailed(Reason.MALFORMED, f"Scrapy cannot use the address ({type(error).__name__})")

@@ -20,6 +20,7 @@ from crawler.interface import Validators
 from crawler.pace import MAX_WAIT, Pace
 from crawler.rates import is_limit
 from crawler.safety import plain
+from crawler.tor import FILES
 from model.page import Exchange, Headers, Part, Reason
 
 MAX_TRIES = 3
@@ -94,6 +95,8 @@ class Fetcher:
 
     def __init__(self, crawler: Any) -> None:
         self.crawler = crawler
+        self.over_tor = False
+        """Whether an answer of this scan came over Tor: from then on it fetches no pictures or files from anywhere."""
         self.cookies = False
         """Whether requests share a jar of cookies, in memory and for this scan; each request may be told otherwise."""
         self._ignored: set[str] = set()
@@ -126,6 +129,8 @@ class Fetcher:
         empty, it is what the site decided. `delay` is the least number of seconds between requests to this host, from
         now on. With `text_only`, pictures and other files are refused before their body is read.
         """
+        if role in FILES and self.over_tor:
+            raise FetchFailed(Reason.UNSUPPORTED, "what a page of Tor shows or offers is not fetched")
         wish = _conditional(dict(headers or {}), validators)
         if form is not None:
             body = urlencode(form).encode()
@@ -143,6 +148,7 @@ class Fetcher:
             verb = method or ("GET" if form is None else "POST")
             response = await self._download(url, verb, wish, body, meta | {"exchanges": exchanges})
             answer = _answer(response, exchanges)
+            self.over_tor = self.over_tor or bool(response.meta.get("over_tor"))
             reason = diagnose(answer.status, answer.headers, answer.url, url, answer.media_type, answer.body)
             if reason is None:
                 return answer

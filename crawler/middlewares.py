@@ -19,7 +19,9 @@ from crawler.handler import header_pairs
 from crawler.health import FetchFailed
 from crawler.pace import Pace
 from crawler.resolver import PublicOnlyResolver
-from crawler.safety import MAX_CODINGS, UrlLaw, plain
+from crawler.safety import MAX_CODINGS, UrlLaw, plain, tor_route, user_agent
+from crawler.tor import FILES, TorRoute
+from crawler.tor import TIMEOUT as TOR_TIMEOUT
 from model.page import Exchange, Headers, Reason
 
 if sys.version_info >= (3, 14):
@@ -33,6 +35,21 @@ _no_fetch = TLDExtract(cache_dir=None, suffix_list_urls=(), include_psl_private_
 scrapy_cookies._split_domain = _no_fetch  # noqa: SLF001 - there is no setting
 
 
+NOT_TEXT = (
+    b"\xff\xd8\xff",
+    b"\x89PNG",
+    b"GIF8",
+    b"RIFF",
+    b"PK\x03\x04",
+    b"%PDF-",
+    b"Rar!",
+    b"7z\xbc\xaf",
+    b"\x1f\x8b",
+    b"ID3",
+)
+"""How pictures, documents, archives and sounds begin; most others have a zero byte early on."""
+BOMS = {b"\xff\xfe", b"\xfe\xff"}
+"""Text in UTF-16 has zero bytes and says so at its start."""
 BROKEN_CODINGS = (
     OSError,
     EOFError,
@@ -46,9 +63,10 @@ BROKEN_CODINGS = (
 class LawMiddleware:
     """Refuses URLs outside the law: first requests, redirects, robots.txt, images and links alike."""
 
-    def __init__(self, law: UrlLaw, pace: Pace) -> None:
+    def __init__(self, law: UrlLaw, pace: Pace, route: TorRoute) -> None:
         self.law = law
         self.pace = pace
+        self.route = route
 
     @classmethod
     def from_crawler(cls, crawler: Any) -> "LawMiddleware":
@@ -58,7 +76,9 @@ class LawMiddleware:
         resolver: Any = getattr(reactor, "nameResolver", None)
         if not isinstance(resolver, PublicOnlyResolver):
             raise RuntimeError("the filtering resolver is not installed: nothing may be fetched")
-        return cls(UrlLaw(crawler.settings.getlist("SPILLWATCH_ALLOW")), crawler.get_extension(Pace))
+        route = tor_route(crawler.settings)
+        law = UrlLaw(crawler.settings.getlist("SPILLWATCH_ALLOW"), onions=route.proxy is not None)
+        return cls(law, crawler.get_extension(Pace), route)
 
     def process_request(self, request: Request) -> None:
         """Check one request, and count it."""
@@ -69,7 +89,23 @@ class LawMiddleware:
         # Set anew each time: a redirect takes the meta of its request along, and would queue under the old host.
         request.meta["download_slot"] = host
         request.meta["dont_merge_cookies"] = not request.meta.get("keep_cookies", False)
+        self._over_tor(request, over_tor=self.route.carries(host))
         self.pace.spend(host)
+
+    def _over_tor(self, request: Request, *, over_tor: bool) -> None:
+        """Let no request change nets on its way, and only text come over Tor."""
+        begun = request.meta.setdefault("over_tor", over_tor)
+        if begun is not over_tor:
+            # Else a hidden service learns who asks by sending us to its other host.
+            raise FetchFailed(Reason.FORBIDDEN_ADDRESS, "a redirect does not lead from Tor to the clear net, or back")
+        if not over_tor:
+            return
+        if request.meta.get("role") in FILES:
+            raise FetchFailed(Reason.UNSUPPORTED, "over Tor only text is fetched")
+        request.meta["text_only"] = True
+        request.meta["download_timeout"] = TOR_TIMEOUT
+        # Honest about what we are; who we are is not the business of those who sell records.
+        request.headers["User-Agent"] = user_agent("")
 
 
 class CookiesMiddleware(scrapy_cookies.CookiesMiddleware):
@@ -127,6 +163,22 @@ class DecodingMiddleware(HttpCompressionMiddleware):
         if decoded.headers.getlist("Content-Encoding"):
             raise FetchFailed(Reason.UNSUPPORTED, "an unknown content coding")
         return decoded
+
+
+class TextMiddleware:
+    """Refuses what calls itself text and is not, where only text is wanted; behind the decoding."""
+
+    @classmethod
+    def from_crawler(cls, crawler: Any) -> "TextMiddleware":  # noqa: ARG003 - Scrapy's signature
+        """Build; there is nothing to configure."""
+        return cls()
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        """Look at the first bytes."""
+        start = response.body[:1024]
+        if request.meta.get("text_only") and (start.startswith(NOT_TEXT) or (b"\0" in start and start[:2] not in BOMS)):
+            raise FetchFailed(Reason.UNSUPPORTED, "only text is fetched here")
+        return response
 
 
 class WireMiddleware:

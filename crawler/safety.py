@@ -14,12 +14,16 @@ from urllib.parse import urlsplit
 
 from crawler.health import FetchFailed
 from crawler.interface import NetworkSettings, SiteSettings
+from crawler.tor import TorRoute, is_onion, proxy_address
+from model.errors import ConfigError
 from model.page import Reason
 
 MAX_REDIRECTS = 5
 MAX_CODINGS = 2
 """Stacked content codings: sixty layers of deflate under every size limit still freeze a reactor."""
 MAX_URL = 4096
+NOT_IN_DNS = frozenset({"onion", "local", "internal", "localhost", "home", "lan", "intranet", "corp"})
+"""Last labels of names that no public resolver knows: asking for them tells others what is looked for."""
 PORTS = {"http": 80, "https": 443}
 
 _REFUSED_NETWORKS = tuple(
@@ -63,8 +67,9 @@ def _is_public_6(address: IPv6Address) -> bool:
 class UrlLaw:
     """What a URL may look like. Built once from `network.allow`."""
 
-    def __init__(self, allow: Iterable[str]) -> None:
-        """Take `host:port` entries that may be fetched although private or on another port."""
+    def __init__(self, allow: Iterable[str], *, onions: bool = False) -> None:
+        """Take `host:port` entries that may be fetched although private or on another port; `onions`: there is Tor."""
+        self.onions = onions
         self.allowed = frozenset(_host_and_port(entry) for entry in allow)
 
     def permits(self, host: str, port: int) -> bool:
@@ -89,11 +94,11 @@ class UrlLaw:
             return
         if port not in PORTS.values():
             raise FetchFailed(Reason.FORBIDDEN_ADDRESS, "only ports 80 and 443, or what network.allow names")
-        if not _is_host(host):
+        if not is_host(host) and not (self.onions and is_onion(plain(host))):
             raise FetchFailed(Reason.FORBIDDEN_ADDRESS, "the host is neither a name nor a public address")
 
 
-def _is_host(host: str) -> bool:
+def is_host(host: str) -> bool:
     """Tell whether a host is a public IP literal in plain spelling, or a name that cannot be read as a number."""
     if ":" in host:
         return is_public(host)
@@ -104,7 +109,7 @@ def _is_host(host: str) -> bool:
     if len(labels) < 2 or not all(re.fullmatch(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", label) for label in labels):
         return False
     # The last label of a public name is never numeric; 0x7f.1 and its like are numbers to a C library.
-    return re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]) is None and labels[-1] not in {"onion", "local", "internal"}
+    return re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]) is None and labels[-1] not in NOT_IN_DNS
 
 
 def plain(host: str) -> str:
@@ -122,6 +127,12 @@ def _host_and_port(entry: str) -> tuple[str, int]:
     """Split `host:port` or `[address]:port`."""
     host, _, port = entry.rpartition(":")
     return plain(host), int(port)
+
+
+def tor_route(settings: Any) -> TorRoute:
+    """Return what goes over Tor, from the settings of the process."""
+    everything = settings.get("SPILLWATCH_VIA") == "tor"
+    return TorRoute(proxy_address(settings.get("SPILLWATCH_TOR")), everything=everything, is_host=is_host)
 
 
 def user_agent(contact: str) -> str:
@@ -143,6 +154,11 @@ def forget_proxies() -> None:
 
 def scrapy_settings(network: NetworkSettings, site: SiteSettings) -> dict[str, Any]:
     """Return every Scrapy setting that is not the default, in one place."""
+    if site.via not in {"direct", "tor"} or (site.via == "tor" and not network.tor):
+        raise ConfigError(
+            f"sites.{site.name}.via must be `direct`, or `tor` with the address of a proxy in network.tor"
+        )
+    proxy_address(network.tor)
     return {
         # Doors that Scrapy 2.19 opens by default.
         "TELNETCONSOLE_ENABLED": False,
@@ -164,6 +180,8 @@ def scrapy_settings(network: NetworkSettings, site: SiteSettings) -> dict[str, A
         "SPILLWATCH_MAX_BYTES": network.max_scan_bytes,
         "SPILLWATCH_MAX_SECONDS": network.max_scan_time,
         "SPILLWATCH_ROBOTS": site.robots,
+        "SPILLWATCH_TOR": network.tor,
+        "SPILLWATCH_VIA": site.via,
         # Limits.
         "DOWNLOAD_VERIFY_CERTIFICATES": True,
         "DOWNLOAD_TIMEOUT": network.timeout,
@@ -204,6 +222,7 @@ def scrapy_settings(network: NetworkSettings, site: SiteSettings) -> dict[str, A
             "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
             "crawler.robots.RobotsMiddleware": 100,
             "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
+            "crawler.middlewares.TextMiddleware": 585,
             "crawler.middlewares.DecodingMiddleware": 590,
             "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
             "crawler.middlewares.RedirectMiddleware": 600,

@@ -5,6 +5,7 @@ import pickle
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,14 +114,32 @@ def check(url: str, network: NetworkSettings, store: Path, prelude: str = "", ro
 
 
 def ask(
-    expression: str, network: NetworkSettings, store: Path, *, site: SiteSettings | None = None, prelude: str = ""
+    expression: str,
+    network: NetworkSettings,
+    store: Path,
+    *,
+    site: SiteSettings | None = None,
+    prelude: str = "",
+    within: Sequence[str] = (),
 ) -> Outcome:
     """Evaluate an expression over `fetcher` inside a crawl; `told(get)` in it gives the status, or the reason."""
     task = {"verb": "ask", "expression": expression, "site": site or quick(), "network": network, "die_at": 0}
-    outcome = _child(task, store, prelude)
+    outcome = _child(task, store, prelude, within)
     if outcome.error:
         raise AssertionError(outcome.error)
     return outcome
+
+
+ISOLATED = ("unshare", "-r", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "isolated")
+"""A command before another: it then runs in a network of its own, where there is nothing but loopback."""
+
+
+def can_isolate(*more: str) -> bool:
+    """Tell whether a network of its own can be made for a process on this machine."""
+    try:
+        return subprocess.run([*ISOLATED, "true", *more], check=False, capture_output=True, timeout=20).returncode == 0
+    except OSError:
+        return False
 
 
 def quick() -> SiteSettings:
@@ -156,7 +175,7 @@ def connections(sock: socket.socket) -> int:
         count += 1
 
 
-def _child(task: dict, store: Path, prelude: str) -> Outcome:
+def _child(task: dict, store: Path, prelude: str, within: Sequence[str] = ()) -> Outcome:
     store.mkdir(parents=True, exist_ok=True)
     (store / "task").write_bytes(pickle.dumps(task))
     (store / "result").unlink(missing_ok=True)
@@ -164,7 +183,12 @@ def _child(task: dict, store: Path, prelude: str) -> Outcome:
         f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n{prelude}\nfrom tests.crawler.crawls import main; main()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(store)], capture_output=True, text=True, timeout=100, cwd=store, check=False
+        [*within, sys.executable, "-c", code, str(store)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        cwd=store,
+        check=False,
     )
     output = done.stdout + done.stderr
     if not (store / "result").exists():
