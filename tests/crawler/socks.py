@@ -1,5 +1,6 @@
 """A SOCKS5 proxy on loopback that a test tells how to behave, and that remembers what it was asked for."""
 
+import contextlib
 import socket
 import threading
 from dataclasses import dataclass
@@ -88,10 +89,9 @@ class Proxy:
 
 
 def pump(source: socket.socket, target: socket.socket, read=None) -> None:
-    """Copy until either end closes."""
-    try:
+    """Copy until either end closes, and tell the other."""
+    with contextlib.suppress(OSError):
         while data := (read.read1(65536) if read else source.recv(65536)):
             target.sendall(data)
+    with contextlib.suppress(OSError):
         target.shutdown(socket.SHUT_WR)
-    except OSError:
-        return
