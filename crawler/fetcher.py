@@ -1,35 +1,33 @@
 """One request, one answer: Scrapy's engine behind a function, with every failure told as a reason."""
 
-import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import Message
-from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
+import structlog
 from scrapy import Request
-from scrapy.exceptions import (
-    CannotResolveHostError,
-    DownloadCancelledError,
-    DownloadConnectionRefusedError,
-    DownloadFailedError,
-    DownloadTimeoutError,
-    ResponseDataLossError,
-    UnsupportedURLSchemeError,
-)
 from scrapy.http import Response
 from scrapy.http.request import NO_CALLBACK
 
+from crawler.failures import failure_of
+from crawler.handler import header_pairs
 from crawler.health import FetchFailed, diagnose
 from crawler.interface import Validators
+from crawler.pace import MAX_WAIT, Pace
+from crawler.rates import is_limit
+from crawler.safety import plain
+from crawler.tor import FILES
 from model.page import Exchange, Headers, Part, Reason
 
-MAX_WAIT = 60.0
-"""Seconds of `Retry-After` that a scan waits for; a longer wish ends the scan and is kept by the next ones."""
 MAX_TRIES = 3
+FIRST_PAUSE = 5.0
+"""Seconds, doubled with each try, that a host is left alone that says "too often" and not until when."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +95,17 @@ class Fetcher:
 
     def __init__(self, crawler: Any) -> None:
         self.crawler = crawler
-        self.paused: dict[str, float] = {}
-        """Host → loop time before which it is left alone."""
+        self.over_tor = False
+        """Whether an answer of this scan came over Tor: from then on it fetches no pictures or files from anywhere."""
+        self.cookies = False
+        """Whether requests share a jar of cookies, in memory and for this scan; each request may be told otherwise."""
+        self._ignored: set[str] = set()
+
+    @property
+    def pace(self) -> Pace:
+        """The delays and caps of this scan."""
+        pace: Pace = self.crawler.get_extension(Pace)
+        return pace
 
     def now(self) -> datetime:
         """Return the present moment."""
@@ -109,43 +116,77 @@ class Fetcher:
         url: str,
         role: str = "item",
         *,
-        method: str = "GET",
+        method: str = "",
         headers: Mapping[str, str] | None = None,
         secret_headers: Sequence[str] = (),
         body: bytes = b"",
+        form: Mapping[str, str] | None = None,
         validators: Validators | None = None,
+        cookies: bool | None = None,
+        robots: str = "",
+        delay: float = 0.0,
+        text_only: bool = False,
     ) -> Answer:
-        """Return the answer, or raise FetchFailed with the reason. Obeys Retry-After up to a minute."""
+        """Return the answer, or raise FetchFailed with the reason. Waits up to a minute when a host asks for it.
+
+        `form` is sent as a form by POST. `robots` is `obey` or `ignore: <why this is permitted>`, for this host alone;
+        empty, it is what the site decided. `delay` is the least number of seconds between requests to this host, from
+        now on. With `text_only`, pictures and other files are refused before their body is read.
+        """
+        if role in FILES and self.over_tor:
+            raise FetchFailed(Reason.UNSUPPORTED, "what a page of Tor shows or offers is not fetched")
         wish = _conditional(dict(headers or {}), validators)
+        if form is not None:
+            body = urlencode(form).encode()
+            wish.setdefault("Content-Type", "application/x-www-form-urlencoded")
+        meta = {
+            "role": role,
+            "secret_headers": tuple(secret_headers),
+            "keep_cookies": self.cookies if cookies is None else cookies,
+            "text_only": text_only,
+            **self._robots(robots, _host(url)),
+        }
+        self.pace.keep_apart(_host(url), delay)
         for attempt in range(1, MAX_TRIES + 1):
-            await self._wait_for(url)
             exchanges: list[Exchange] = []
-            meta = {"exchanges": exchanges, "role": role, "secret_headers": tuple(secret_headers)}
-            response = await self._download(url, method, wish, body, meta)
+            verb = method or ("GET" if form is None else "POST")
+            response = await self._download(url, verb, wish, body, meta | {"exchanges": exchanges})
             answer = _answer(response, exchanges)
+            self.over_tor = self.over_tor or bool(response.meta.get("over_tor"))
             reason = diagnose(answer.status, answer.headers, answer.url, url, answer.media_type, answer.body)
             if reason is None:
                 return answer
-            pause = retry_after(answer.header("retry-after"))
-            if not (reason is Reason.RATE_LIMITED or (answer.status == 503 and pause)):
+            host = _host(answer.url)
+            limited = reason is Reason.RATE_LIMITED or is_limit(answer.status, answer.headers)
+            if not (limited or (answer.status == 503 and self.pace.left(host) > 0)):
                 raise FetchFailed(reason)
-            pause = pause or 5.0 * 2**attempt
-            self.pause(url, pause)
-            if pause > MAX_WAIT or attempt == MAX_TRIES:
-                raise FetchFailed(Reason.RATE_LIMITED, pause=pause)
+            if self.pace.left(host) == 0:
+                self.pace.pause(host, FIRST_PAUSE * 2**attempt)
+            if self.pace.left(host) > MAX_WAIT or attempt == MAX_TRIES:
+                raise FetchFailed(Reason.RATE_LIMITED, pause=self.pace.left(host))
         raise AssertionError
 
-    def pause(self, url: str, seconds: float) -> None:
-        """Leave the host of an address alone for so long."""
-        self.paused[urlsplit(url).netloc] = asyncio.get_running_loop().time() + seconds
+    def pause(self, host: str, seconds: float) -> None:
+        """Leave a host (or the host of a URL) alone for so long: for wishes in the content (`backoff`), not in headers.
 
-    async def _wait_for(self, url: str) -> None:
-        """Wait until the host may be asked again; refuse if that is too far away."""
-        left = self.paused.get(urlsplit(url).netloc, 0.0) - asyncio.get_running_loop().time()
-        if left > MAX_WAIT:
-            raise FetchFailed(Reason.RATE_LIMITED, pause=left)
-        if left > 0:
-            await asyncio.sleep(left)
+        The next request waits for it, up to a minute; beyond, it raises FetchFailed with the reason RATE_LIMITED.
+        """
+        self.pace.pause(_host(host), seconds)
+
+    def pauses(self) -> dict[str, float]:
+        """Return the hosts that still want to be left alone, with the seconds left: for the next scan to keep."""
+        return {host: left for host in self.pace.free_at if (left := self.pace.left(host)) > 0}
+
+    def _robots(self, robots: str, host: str) -> dict[str, bool]:
+        """Return what a decision about robots.txt means for a request, and log once per host that it is ignored."""
+        chosen = robots or self.crawler.settings.get("SPILLWATCH_ROBOTS")
+        verb, _, why = chosen.partition(":")
+        if chosen != "obey" and (verb != "ignore" or not why.strip()):
+            raise ValueError("robots must be `obey`, or `ignore: <why this is permitted>`")
+        if chosen != "obey" and host not in self._ignored:
+            self._ignored.add(host)
+            log.info("robots_ignored", host=host, why=why.strip())
+        return {"dont_obey_robotstxt": chosen != "obey", "robots_of_host": bool(robots)}
 
     async def _download(
         self, url: str, method: str, headers: dict[str, str], body: bytes, meta: dict[str, Any]
@@ -159,42 +200,20 @@ class Fetcher:
             raise FetchFailed(Reason.MALFORMED, "not a URL") from None
         try:
             response: Response = await self.crawler.engine.download_async(request)
-        except DownloadTimeoutError:
-            raise FetchFailed(Reason.TIMEOUT) from None
-        except CannotResolveHostError:
-            raise FetchFailed(self._why_unresolved()) from None
-        except DownloadCancelledError:
-            raise FetchFailed(Reason.TOO_BIG, "larger than network.max_bytes") from None
-        except UnsupportedURLSchemeError:
-            raise FetchFailed(Reason.FORBIDDEN_ADDRESS) from None
-        except (ValueError, TypeError) as error:
-            raise FetchFailed(Reason.MALFORMED, f"Scrapy cannot use the address ({type(error).__name__})") from None
-        except (DownloadConnectionRefusedError, DownloadFailedError, ResponseDataLossError, OSError) as error:
-            raise FetchFailed(Reason.NETWORK, f"the connection failed ({type(error).__name__})") from None
+        except Exception as error:
+            failure = failure_of(error)
+            if failure is None:
+                raise
+            raise failure from None
         return response
 
-    def _why_unresolved(self) -> Reason:
-        """Tell an address that we refuse from a name that does not exist."""
-        from twisted.internet import reactor
 
-        refused: set[str] = reactor.nameResolver.refused
-        found = bool(refused)
-        refused.clear()
-        return Reason.FORBIDDEN_ADDRESS if found else Reason.NETWORK
-
-
-def retry_after(value: str) -> float:
-    """Return the seconds that a Retry-After header asks for (RFC 9110 §10.2.3), 0 if it asks for nothing readable."""
-    value = value.strip()
-    if value.isdigit():
-        return min(float(value), 86_400.0 * 7)
+def _host(url: str) -> str:
+    """Return the host of a URL, or of a bare `host` or `host:port`, as it is compared."""
     try:
-        when = parsedate_to_datetime(value)
-    except (ValueError, TypeError):
-        return 0.0
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return max((when - datetime.now(UTC)).total_seconds(), 0.0)
+        return plain(urlsplit(url if "://" in url else f"//{url}").hostname or "")
+    except ValueError:
+        return ""
 
 
 def _conditional(headers: dict[str, str], validators: Validators | None) -> dict[str, str]:
@@ -211,11 +230,7 @@ def _answer(response: Response, exchanges: list[Exchange]) -> Answer:
     return Answer(
         url=response.url,
         status=response.status,
-        headers=tuple(
-            (name.decode("latin-1"), value.decode("latin-1"))
-            for name in response.headers
-            for value in response.headers.getlist(name)
-        ),
+        headers=header_pairs(response.headers),
         body=response.body,
         exchanges=tuple(exchanges),
         fetched_at=datetime.now(UTC),

@@ -36,6 +36,8 @@ class SiteSettings:
     expect: Expectation | None = None
     delay: float = 2.0
     """Seconds between two requests to one host."""
+    via: str = "direct"
+    """`direct`, or `tor`: everything of this site through `network.tor`, text only."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Whatever else the description or spider names: `root`, `community`, `url` …"""
 
@@ -54,6 +56,14 @@ class NetworkSettings:
     """Largest response body, decoded."""
     max_pages: int = 2_000
     """Largest number of requests in one scan."""
+    max_pages_per_host: int = 1_000
+    """Largest number of requests to one host in one scan."""
+    max_scan_bytes: int = 500_000_000
+    """Most bytes that one scan receives in all."""
+    max_scan_time: float = 2_700.0
+    """Seconds after which a scan asks for nothing more."""
+    tor: str = ""
+    """`address:port` of a SOCKS5 proxy of Tor; without it no onion host is fetched."""
     follow_links: bool = True
     """Follow links from posts to known paste sites, once."""
     link_hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

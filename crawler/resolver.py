@@ -7,10 +7,10 @@ so there is no gap between the check and the use.
 from collections.abc import Sequence
 from typing import Any
 
-from twisted.internet.interfaces import IHostnameResolver, IResolutionReceiver
+from twisted.internet.interfaces import IHostnameResolver, IHostResolution, IResolutionReceiver
 from zope.interface import implementer, provider  # type: ignore[import-untyped]
 
-from crawler.safety import UrlLaw, is_public
+from crawler.safety import NOT_IN_DNS, UrlLaw, is_public, plain
 
 
 @implementer(IHostnameResolver)
@@ -46,9 +46,28 @@ class PublicOnlyResolver:
     ) -> Any:
         """Resolve a host and pass on only the addresses that may be connected to."""
         receiver = resolutionReceiver
+        if plain(hostName).rpartition(".")[2] in NOT_IN_DNS and not self.law.permits(hostName, portNumber):
+            return _nothing(receiver, hostName, self.refused)
         if not self.law.permits(hostName, portNumber):
             receiver = _only_public(resolutionReceiver, hostName, self.refused)
         return self.system.resolveHostName(receiver, hostName, portNumber, addressTypes, transportSemantics)
+
+
+def _nothing(receiver: Any, host: str, refused: set[str]) -> Any:
+    """Answer without asking anybody: names such as .onion are not the DNS's (RFC 7686, RFC 6762)."""
+
+    @provider(IHostResolution)
+    class Nothing:
+        name = host
+
+        @staticmethod
+        def cancel() -> None:
+            """There is nothing to cancel."""
+
+    refused.add(host)
+    receiver.resolutionBegan(Nothing)
+    receiver.resolutionComplete()
+    return Nothing
 
 
 def _only_public(receiver: Any, host: str, refused: set[str]) -> Any:

@@ -61,9 +61,11 @@ def run(site: SiteSettings, network: NetworkSettings, sink: Sink, due_at: dateti
         log.info("robots_ignored", site=site.name, why=site.robots.partition(":")[2].strip())
 
     async def story(crawler: Any) -> ScanReport:
-        return await Scan(site, network, sink, spider, Fetcher(crawler)).run(due_at)
+        fetcher = Fetcher(crawler)
+        fetcher.cookies = spider.cookies
+        return await Scan(site, network, sink, spider, fetcher).run(due_at)
 
-    report: ScanReport = _crawl(site, network, story, delay=spider.profile.delay, cookies=spider.cookies)
+    report: ScanReport = _crawl(site, network, story, delay=spider.profile.delay)
     log.info(
         "scan_finished",
         site=site.name,
@@ -148,12 +150,11 @@ def _crawl(
     story: Callable[[Any], Awaitable[Any]],
     *,
     delay: float = 0.0,
-    cookies: bool = False,
 ) -> Any:
     """Run a story in Scrapy, silently, and return its outcome or raise its error; `delay` is what the site wants."""
     site = replace(site, delay=max(site.delay, delay))
     forget_proxies()
-    process = AsyncCrawlerProcess(scrapy_settings(network, site, cookies=cookies))
+    process = AsyncCrawlerProcess(scrapy_settings(network, site))
     silence()
     crawler = process.create_crawler(_Host)
     process.crawl(crawler, story=story)

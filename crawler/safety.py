@@ -14,12 +14,16 @@ from urllib.parse import urlsplit
 
 from crawler.health import FetchFailed
 from crawler.interface import NetworkSettings, SiteSettings
+from crawler.tor import TorRoute, is_onion, proxy_address
+from model.errors import ConfigError
 from model.page import Reason
 
 MAX_REDIRECTS = 5
 MAX_CODINGS = 2
 """Stacked content codings: sixty layers of deflate under every size limit still freeze a reactor."""
 MAX_URL = 4096
+NOT_IN_DNS = frozenset({"onion", "local", "internal", "localhost", "home", "lan", "intranet", "corp"})
+"""Last labels of names that no public resolver knows: asking for them tells others what is looked for."""
 PORTS = {"http": 80, "https": 443}
 
 _REFUSED_NETWORKS = tuple(
@@ -63,13 +67,14 @@ def _is_public_6(address: IPv6Address) -> bool:
 class UrlLaw:
     """What a URL may look like. Built once from `network.allow`."""
 
-    def __init__(self, allow: Iterable[str]) -> None:
-        """Take `host:port` entries that may be fetched although private or on another port."""
+    def __init__(self, allow: Iterable[str], *, onions: bool = False) -> None:
+        """Take `host:port` entries that may be fetched although private or on another port; `onions`: there is Tor."""
+        self.onions = onions
         self.allowed = frozenset(_host_and_port(entry) for entry in allow)
 
     def permits(self, host: str, port: int) -> bool:
         """Tell whether exactly this host and port were allowed by the operator."""
-        return (_plain(host), port) in self.allowed
+        return (plain(host), port) in self.allowed
 
     def check(self, url: str) -> None:
         """Raise FetchFailed if the URL must not be asked for."""
@@ -89,25 +94,25 @@ class UrlLaw:
             return
         if port not in PORTS.values():
             raise FetchFailed(Reason.FORBIDDEN_ADDRESS, "only ports 80 and 443, or what network.allow names")
-        if not _is_host(host):
+        if not is_host(host) and not (self.onions and is_onion(plain(host))):
             raise FetchFailed(Reason.FORBIDDEN_ADDRESS, "the host is neither a name nor a public address")
 
 
-def _is_host(host: str) -> bool:
+def is_host(host: str) -> bool:
     """Tell whether a host is a public IP literal in plain spelling, or a name that cannot be read as a number."""
     if ":" in host:
         return is_public(host)
-    name = _plain(host)
+    name = plain(host)
     if re.fullmatch(r"[0-9.]+", name):
         return is_public(name)
     labels = name.split(".")
     if len(labels) < 2 or not all(re.fullmatch(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", label) for label in labels):
         return False
     # The last label of a public name is never numeric; 0x7f.1 and its like are numbers to a C library.
-    return re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]) is None and labels[-1] not in {"onion", "local", "internal"}
+    return re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]) is None and labels[-1] not in NOT_IN_DNS
 
 
-def _plain(host: str) -> str:
+def plain(host: str) -> str:
     """Return a host as names are compared: lower case, internationalised labels in ASCII, no final dot."""
     host = host.strip("[]").rstrip(".")
     if not host.isascii():
@@ -121,7 +126,13 @@ def _plain(host: str) -> str:
 def _host_and_port(entry: str) -> tuple[str, int]:
     """Split `host:port` or `[address]:port`."""
     host, _, port = entry.rpartition(":")
-    return _plain(host), int(port)
+    return plain(host), int(port)
+
+
+def tor_route(settings: Any) -> TorRoute:
+    """Return what goes over Tor, from the settings of the process."""
+    everything = settings.get("SPILLWATCH_VIA") == "tor"
+    return TorRoute(proxy_address(settings.get("SPILLWATCH_TOR")), everything=everything, is_host=is_host)
 
 
 def user_agent(contact: str) -> str:
@@ -141,18 +152,36 @@ def forget_proxies() -> None:
         del os.environ[name]
 
 
-def scrapy_settings(network: NetworkSettings, site: SiteSettings, *, cookies: bool = False) -> dict[str, Any]:
+def scrapy_settings(network: NetworkSettings, site: SiteSettings) -> dict[str, Any]:
     """Return every Scrapy setting that is not the default, in one place."""
+    if site.via not in {"direct", "tor"} or (site.via == "tor" and not network.tor):
+        raise ConfigError(
+            f"sites.{site.name}.via must be `direct`, or `tor` with the address of a proxy in network.tor"
+        )
+    proxy_address(network.tor)
     return {
         # Doors that Scrapy 2.19 opens by default.
         "TELNETCONSOLE_ENABLED": False,
         "REMOTE_CONTROL_ENABLED": False,
-        "DOWNLOAD_HANDLERS": {"file": None, "ftp": None, "s3": None, "data": None},
+        "DOWNLOAD_HANDLERS": {
+            "file": None,
+            "ftp": None,
+            "s3": None,
+            "data": None,
+            "http": "crawler.handler.LawfulHandler",
+            "https": "crawler.handler.LawfulHandler",
+        },
         "HTTPPROXY_ENABLED": False,
         "TWISTED_DNS_RESOLVER": "crawler.resolver.PublicOnlyResolver",
         "DNSCACHE_ENABLED": False,
         "SPILLWATCH_ALLOW": list(network.allow),
         "SPILLWATCH_MAX_REQUESTS": network.max_pages,
+        "SPILLWATCH_MAX_PER_HOST": network.max_pages_per_host,
+        "SPILLWATCH_MAX_BYTES": network.max_scan_bytes,
+        "SPILLWATCH_MAX_SECONDS": network.max_scan_time,
+        "SPILLWATCH_ROBOTS": site.robots,
+        "SPILLWATCH_TOR": network.tor,
+        "SPILLWATCH_VIA": site.via,
         # Limits.
         "DOWNLOAD_VERIFY_CERTIFICATES": True,
         "DOWNLOAD_TIMEOUT": network.timeout,
@@ -162,33 +191,43 @@ def scrapy_settings(network: NetworkSettings, site: SiteSettings, *, cookies: bo
         "DOWNLOAD_FAIL_ON_DATALOSS": True,
         "REDIRECT_MAX_TIMES": MAX_REDIRECTS,
         "METAREFRESH_ENABLED": False,
-        "COOKIES_ENABLED": cookies,
+        # Each request keeps none unless its spider asks: see LawMiddleware.
+        "COOKIES_ENABLED": True,
         "REFERER_ENABLED": False,
         # Politeness.
         "USER_AGENT": user_agent(network.contact),
-        "ROBOTSTXT_OBEY": not site.robots.startswith("ignore"),
-        "ROBOTSTXT_USER_AGENT": "Spillwatch",
         "CONCURRENT_REQUESTS": 8,
         "CONCURRENT_REQUESTS_PER_DOMAIN": 1,
         "DOWNLOAD_DELAY": site.delay,
-        "RANDOMIZE_DOWNLOAD_DELAY": True,
+        "DOWNLOAD_DELAY_JITTER": 0.5,
         "AUTOTHROTTLE_ENABLED": site.delay > 0,
         "AUTOTHROTTLE_START_DELAY": site.delay,
         "RETRY_TIMES": 1,
         "RETRY_HTTP_CODES": [500, 502, 504, 522, 524],
+        # Not what timed out: a server that drips would hold a scan for twice as long.
+        "RETRY_EXCEPTIONS": [
+            "scrapy.exceptions.CannotResolveHostError",
+            "scrapy.exceptions.DownloadConnectionRefusedError",
+            "scrapy.exceptions.DownloadFailedError",
+            "scrapy.exceptions.ResponseDataLossError",
+        ],
         # Scrapy's own log quotes URLs and bodies.
         "LOG_ENABLED": False,
         "LOG_INSTALL_ROOT_HANDLER": False,
         "STATS_DUMP": False,
         "MEMUSAGE_ENABLED": False,
+        "EXTENSIONS": {"crawler.pace.Pace": 0},
         "DOWNLOADER_MIDDLEWARES": {
             "crawler.middlewares.LawMiddleware": 10,
             "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
-            "crawler.middlewares.RobotsMiddleware": 100,
+            "crawler.robots.RobotsMiddleware": 100,
             "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
+            "crawler.middlewares.TextMiddleware": 585,
             "crawler.middlewares.DecodingMiddleware": 590,
             "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
             "crawler.middlewares.RedirectMiddleware": 600,
+            "scrapy.downloadermiddlewares.cookies.CookiesMiddleware": None,
+            "crawler.middlewares.CookiesMiddleware": 700,
             "crawler.middlewares.WireMiddleware": 990,
         },
     }

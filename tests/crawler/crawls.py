@@ -1,9 +1,11 @@
 """Runs a scan or a check in a child process, as the product does, with a sink on disk that survives crashes."""
 
+import ast
 import pickle
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,6 +113,40 @@ def check(url: str, network: NetworkSettings, store: Path, prelude: str = "", ro
     return _child({"verb": "fetch", "url": url, "network": network, "die_at": 0, "robots": robots}, store, prelude)
 
 
+def ask(
+    expression: str,
+    network: NetworkSettings,
+    store: Path,
+    *,
+    site: SiteSettings | None = None,
+    prelude: str = "",
+    within: Sequence[str] = (),
+) -> Outcome:
+    """Evaluate an expression over `fetcher` inside a crawl; `told(get)` in it gives the status, or the reason."""
+    task = {"verb": "ask", "expression": expression, "site": site or quick(), "network": network, "die_at": 0}
+    outcome = _child(task, store, prelude, within)
+    if outcome.error:
+        raise AssertionError(outcome.error)
+    return outcome
+
+
+ISOLATED = ("unshare", "-r", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "isolated")
+"""A command before another: it then runs in a network of its own, where there is nothing but loopback."""
+
+
+def can_isolate(*more: str) -> bool:
+    """Tell whether a network of its own can be made for a process on this machine."""
+    try:
+        return subprocess.run([*ISOLATED, "true", *more], check=False, capture_output=True, timeout=20).returncode == 0
+    except OSError:
+        return False
+
+
+def quick() -> SiteSettings:
+    """Return a site without delay, for requests that no spider makes."""
+    return SiteSettings(name="here", use="", every=60.0, delay=0.0)
+
+
 def network(*hosts: str, **changes) -> NetworkSettings:
     """Return settings that allow these loopback hosts and wait for nothing long."""
     return replace(NetworkSettings(contact="security@example.org", allow=hosts, timeout=5.0), **changes)
@@ -139,7 +175,7 @@ def connections(sock: socket.socket) -> int:
         count += 1
 
 
-def _child(task: dict, store: Path, prelude: str) -> Outcome:
+def _child(task: dict, store: Path, prelude: str, within: Sequence[str] = ()) -> Outcome:
     store.mkdir(parents=True, exist_ok=True)
     (store / "task").write_bytes(pickle.dumps(task))
     (store / "result").unlink(missing_ok=True)
@@ -147,13 +183,41 @@ def _child(task: dict, store: Path, prelude: str) -> Outcome:
         f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n{prelude}\nfrom tests.crawler.crawls import main; main()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(store)], capture_output=True, text=True, timeout=100, cwd=store, check=False
+        [*within, sys.executable, "-c", code, str(store)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        cwd=store,
+        check=False,
     )
     output = done.stdout + done.stderr
     if not (store / "result").exists():
         raise AssertionError(f"the child ended with {done.returncode}:\n{output}")
     result, error = pickle.loads((store / "result").read_bytes())
     return Outcome(result, error, FileSink.open(store / "sink"), output)
+
+
+def _asked(task: dict) -> object:
+    """Evaluate the expression of a task inside a crawl (in the child)."""
+    import asyncio
+
+    from crawler.fetcher import Fetcher
+    from crawler.health import FetchFailed
+    from crawler.runner import _crawl
+
+    async def told(request) -> object:
+        try:
+            return (await request).status
+        except FetchFailed as failure:
+            return failure.reason.value
+
+    async def story(crawler) -> object:
+        names = {"fetcher": Fetcher(crawler), "told": told, "asyncio": asyncio, "crawler": crawler}
+        code = compile(task["expression"], "<asked>", "eval", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        result = eval(code, names)
+        return await result if asyncio.iscoroutine(result) else result
+
+    return _crawl(task["site"], task["network"], story)
 
 
 def main() -> None:
@@ -167,6 +231,8 @@ def main() -> None:
     try:
         if task["verb"] == "run":
             result = run(task["site"], task["network"], sink, datetime.now(UTC))
+        elif task["verb"] == "ask":
+            result = _asked(task)
         else:
             result = fetch(task["url"], task["network"], sink, robots=task["robots"])
     except Exception as failure:  # noqa: BLE001 - told to the test

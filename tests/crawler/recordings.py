@@ -9,13 +9,15 @@ import dataclasses
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from ruamel.yaml import YAML
-from scrapy.http import Response
+from scrapy.http import Request, Response
 
 from crawler.fetcher import Answer, Fetcher
 from crawler.interface import NetworkSettings, SiteSettings
+from crawler.pace import Pace
 from crawler.runner import spider_for
 from crawler.scan import Scan
 from model.page import Exchange
@@ -68,7 +70,8 @@ class Recorded(Fetcher):
     """Plays the answers of one scan."""
 
     def __init__(self, recording: Recording, answers: list[dict[str, Any]]) -> None:
-        super().__init__(None)
+        pace = Pace(max_requests=1000, max_per_host=1000, max_bytes=10**9, max_seconds=600.0)
+        super().__init__(SimpleNamespace(settings={"SPILLWATCH_ROBOTS": "obey"}, get_extension=lambda _: pace))
         self.recording = recording
         self.waiting = list(answers)
         self.today = datetime.fromisoformat(recording.today)
@@ -81,16 +84,14 @@ class Recorded(Fetcher):
         """Return the answer as of the recording's day."""
         return dataclasses.replace(await super().get(*arguments, **options), fetched_at=self.today)
 
-    async def _wait_for(self, url: str) -> None:
-        """Wait for nothing: what a site asks is tested elsewhere."""
-
     async def _download(
         self, url: str, method: str, headers: dict[str, str], body: bytes, meta: dict[str, Any], *_: Any
     ) -> Response:
         """Return the recorded answer to this very request, as the wire middleware would have kept it."""
         for number, answer in enumerate(self.waiting):
             if answer["url"] == url and answer.get("method", "GET") == method and _fits(answer, headers, body):
-                del self.waiting[number]
+                if not answer.get("always"):
+                    del self.waiting[number]
                 break
         else:
             raise NotRecorded(f"{self.recording.name}: not recorded: {method} {url} {body.decode()} {headers}")
@@ -102,7 +103,8 @@ class Recorded(Fetcher):
         meta["exchanges"].append(
             Exchange(url, method, shown, status, tuple(wire.items()), content, self.today, self.today, meta["role"])
         )
-        return Response(answer.get("ended_at", url), status=status, headers=wire, body=content)
+        ended = answer.get("ended_at", url)
+        return Response(ended, status=status, headers=wire, body=content, request=Request(url))
 
 
 def played(recording: Recording, number: int, sink: FileSink, **changed: Any) -> ScanReport:
@@ -111,7 +113,7 @@ def played(recording: Recording, number: int, sink: FileSink, **changed: Any) ->
     if changed:
         place = next((n for n, answer in enumerate(answers) if answer["url"] == changed.get("url")), 0)
         kept = {key: answers[place][key] for key in ("url", "method", "sent") if key in answers[place]}
-        answers[place] = kept | changed
+        answers[place] = kept | changed | {"always": True}
     fetcher = Recorded(recording, answers)
     network = NetworkSettings(follow_links=False)
     scan = Scan(recording.site, network, sink, spider_for(recording.site, network), fetcher)

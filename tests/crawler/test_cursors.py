@@ -135,7 +135,7 @@ def test_nothing_is_skipped(tmp_path_factory, way, steps):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_list_is_not_read_to_its_end_again(tmp_path, way):
-    """What was read is not asked for page by page again: a scan of one new post among a hundred asks for a few pages."""
+    """What was read is not asked for again: a scan of one new post among a hundred asks for a few pages."""
     sink = FileSink(tmp_path / "sink")
     board = Board(2)
     scanned(way, tmp_path, board, sink)
