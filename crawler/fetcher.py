@@ -1,16 +1,17 @@
 """One request, one answer: Scrapy's engine behind a function, with every failure told as a reason."""
 
 import asyncio
+import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
-from scrapy import Request
+from scrapy import Request, signals
 from scrapy.exceptions import (
     CannotResolveHostError,
     DownloadCancelledError,
@@ -18,6 +19,7 @@ from scrapy.exceptions import (
     DownloadFailedError,
     DownloadTimeoutError,
     ResponseDataLossError,
+    StopDownload,
     UnsupportedURLSchemeError,
 )
 from scrapy.http import Response
@@ -30,6 +32,7 @@ from model.page import Exchange, Headers, Part, Reason
 MAX_WAIT = 60.0
 """Seconds of `Retry-After` that a scan waits for; a longer wish ends the scan and is kept by the next ones."""
 MAX_TRIES = 3
+_REFRESH = re.compile(rb"http-equiv=[\"']?refresh[^>]{0,40}url=([^\"'> ]{8,2000})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +95,29 @@ class Answer:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What an answer may be; one that is bigger or of another type is left at its headers."""
+
+    max_bytes: int | None = None
+    """Decoded; never more than `network.max_bytes`."""
+    accepts: Callable[[str, str], bool] | None = None
+    """Tells from media type and URL whether the body is wanted."""
+    obey_robots: bool | None = None
+    """A decision for this host alone; None: as the site of the scan decides."""
+
+
+ANYTHING = Wants()
+
+
 class Fetcher:
     """Fetches through Scrapy's downloader: its middlewares, its delays, its limits."""
 
     def __init__(self, crawler: Any) -> None:
         self.crawler = crawler
+        self.obeys_robots: bool = crawler.settings.getbool("SPILLWATCH_OBEY_ROBOTS", True)
+        self.max_bytes: int = crawler.settings.getint("DOWNLOAD_MAXSIZE")
+        crawler.signals.connect(_leave_unwanted, signal=signals.headers_received, weak=False)
         self.paused: dict[str, float] = {}
         """Host → loop time before which it is left alone."""
 
@@ -110,13 +131,14 @@ class Fetcher:
         secret_headers: Sequence[str] = (),
         body: bytes = b"",
         validators: Validators | None = None,
+        wants: Wants = ANYTHING,
     ) -> Answer:
         """Return the answer, or raise FetchFailed with the reason. Obeys Retry-After up to a minute."""
         wish = _conditional(dict(headers or {}), validators)
         for attempt in range(1, MAX_TRIES + 1):
             await self._wait_for(url)
             exchanges: list[Exchange] = []
-            meta = {"exchanges": exchanges, "role": role, "secret_headers": tuple(secret_headers)}
+            meta = {"exchanges": exchanges, "role": role, "secret_headers": tuple(secret_headers), **self._meta(wants)}
             response = await self._download(url, method, wish, body, meta)
             answer = _answer(response, exchanges)
             reason = diagnose(answer.status, answer.headers, answer.url, url, answer.media_type, answer.body)
@@ -130,6 +152,29 @@ class Fetcher:
             if pause > MAX_WAIT or attempt == MAX_TRIES:
                 raise FetchFailed(Reason.RATE_LIMITED, pause=pause)
         raise AssertionError
+
+    async def target(self, url: str, wants: Wants = ANYTHING) -> str:
+        """Return where an address redirects to, without going there; an empty string if it does not."""
+        await self._wait_for(url)
+        response = await self._download(url, "GET", {}, b"", {"dont_redirect": True, **self._meta(wants)})
+        answer = _answer(response, [])
+        if 300 <= answer.status < 400 and answer.header("location"):
+            return urljoin(url, answer.header("location"))
+        reason = diagnose(answer.status, answer.headers, answer.url, url, answer.media_type, answer.body)
+        if reason is not None:
+            raise FetchFailed(reason, pause=retry_after(answer.header("retry-after")))
+        found = _REFRESH.search(answer.body[:8192])
+        return urljoin(url, html.unescape(found[1].decode("ascii", "ignore"))) if found else ""
+
+    def _meta(self, wants: Wants) -> dict[str, Any]:
+        """Return the wishes as Scrapy and our middlewares read them."""
+        obeys = self.obeys_robots if wants.obey_robots is None else wants.obey_robots
+        return {
+            "dont_obey_robotstxt": not obeys,
+            "robots_decided_for_host": wants.obey_robots is not None,
+            "download_maxsize": min(wants.max_bytes or self.max_bytes, self.max_bytes),
+            "accepts": wants.accepts,
+        }
 
     async def _wait_for(self, url: str) -> None:
         """Wait until the host may be asked again; refuse if that is too far away."""
@@ -151,6 +196,8 @@ class Fetcher:
             raise FetchFailed(Reason.MALFORMED, "not a URL") from None
         try:
             response: Response = await self.crawler.engine.download_async(request)
+        except StopDownload:
+            raise FetchFailed(Reason.UNSUPPORTED, "of a type that is not fetched") from None
         except DownloadTimeoutError:
             raise FetchFailed(Reason.TIMEOUT) from None
         except CannotResolveHostError:
@@ -173,6 +220,14 @@ class Fetcher:
         found = bool(refused)
         refused.clear()
         return Reason.FORBIDDEN_ADDRESS if found else Reason.NETWORK
+
+
+def _leave_unwanted(headers: Any, request: Request, **_: Any) -> None:
+    """Stop a download at its headers if nobody wants a body of its type."""
+    accepts = request.meta.get("accepts")
+    declared = (headers.get("Content-Type") or b"").decode("latin-1").partition(";")[0].strip().lower()
+    if accepts is not None and not accepts(declared, request.url):
+        raise StopDownload(fail=True)
 
 
 def retry_after(value: str) -> float:

@@ -60,13 +60,15 @@ class RobotsMiddleware(RobotsTxtMiddleware):
 
 
 class RedirectMiddleware(ScrapyRedirects):
-    """Follows redirects, and never carries a secret header to another host."""
+    """Follows redirects, and carries neither a secret header nor a decision on robots to another host."""
 
     def _build_redirect_request(self, source_request: Request, response: Response, *, url: str, **kwargs: Any) -> Any:
         request = super()._build_redirect_request(source_request, response, url=url, **kwargs)
         if urlsplit(source_request.url).netloc != urlsplit(request.url).netloc:
             for name in source_request.meta.get("secret_headers", ()):
                 request.headers.pop(name, None)
+            if source_request.meta.get("robots_decided_for_host"):
+                request.meta["dont_obey_robotstxt"] = False
         return request
 
     def _redirect(self, redirected: Request, request: Request, reason: Any) -> Request:

@@ -166,7 +166,9 @@ def scrapy_settings(network: NetworkSettings, site: SiteSettings, *, cookies: bo
         "REFERER_ENABLED": False,
         # Politeness.
         "USER_AGENT": user_agent(network.contact),
-        "ROBOTSTXT_OBEY": not site.robots.startswith("ignore"),
+        # On for all; the fetcher says for which requests robots.txt does not bind.
+        "ROBOTSTXT_OBEY": True,
+        "SPILLWATCH_OBEY_ROBOTS": not site.robots.startswith("ignore"),
         "ROBOTSTXT_USER_AGENT": "Spillwatch",
         "CONCURRENT_REQUESTS": 8,
         "CONCURRENT_REQUESTS_PER_DOMAIN": 1,
