@@ -1,19 +1,30 @@
-"""How answers become the parts of a page: attachments, linked pastes, whole web pages."""
+"""How answers become the parts of a page: whole web pages, and the pictures and files that belong to an item."""
 
-import re
-from urllib.parse import urljoin
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from parsel import Selector
 
-from crawler.attachments import attachments_of
+from crawler.attachments import MAX_ATTACHMENTS, attachments_of, is_text, is_wanted
 from crawler.charset import text_of
-from crawler.fetcher import Answer, Fetcher
+from crawler.fetcher import Answer, Fetcher, Wants
 from crawler.health import FetchFailed
-from crawler.links import Link
 from crawler.spider import Capture
-from model.page import Part, Reason
+from model.page import Exchange, Part, Reason
 
-MAX_FILES = 20
+MOST_BYTES = 60_000_000
+"""Of all pictures and files of one item."""
+
+
+@dataclass(slots=True)
+class Whole:
+    """A capture with its pictures and files. Its repr shows no content."""
+
+    parts: list[Part] = field(repr=False)
+    exchanges: list[Exchange] = field(repr=False)
+    failed: Counter[Reason]
+    """Pictures and files that did not come, by reason."""
 
 
 def attachment_part(answer: Answer, number: int) -> Part:
@@ -31,22 +42,37 @@ def web_page_capture(answer: Answer) -> Capture:
     return Capture(parts=(answer.part("body"),), exchanges=answer.exchanges, attachments=links)
 
 
-async def linked_capture(fetcher: Fetcher, link: Link) -> Capture:
-    """Fetch the paste behind a link: its content, or its page and every file the page offers."""
-    if not link.resolver.page_too:
-        answer = await fetcher.get(link.content_url)
-        return Capture(parts=(answer.part("body"),), exchanges=answer.exchanges)
-    try:
-        page = await fetcher.get(link.url)
-    except FetchFailed as failure:
-        if failure.reason is not Reason.GONE:
-            raise
-        raw = await fetcher.get(link.content_url)
-        return Capture(parts=(raw.part("body"),), exchanges=raw.exchanges)
-    parts, exchanges = [page.part("body")], list(page.exchanges)
-    files = dict.fromkeys(re.findall(link.resolver.files, text_of(page)))
-    for file in list(files)[:MAX_FILES]:
-        answer = await fetcher.get(urljoin(page.url, file))
-        parts.append(answer.part(f"attachment {answer.file_name}"))
-        exchanges.extend(answer.exchanges)
-    return Capture(parts=tuple(parts), exchanges=tuple(exchanges))
+async def with_attachments(
+    fetcher: Fetcher,
+    captured: Capture,
+    *,
+    images: bool = True,
+    obey_robots: Callable[[str], bool | None] = lambda _: None,
+) -> Whole:
+    """Return the capture with its pictures and files fetched, as far as the caps go; without `images` with none.
+
+    `obey_robots` decides for an address, as in `Wants`.
+    """
+    whole = Whole(list(captured.parts), list(captured.exchanges), Counter())
+    if not images:
+        whole.failed[Reason.LEFT_ALONE] += len(captured.attachments)
+        return whole
+    left = MOST_BYTES
+    for number, url in enumerate(captured.attachments, 1):
+        if number > MAX_ATTACHMENTS or left <= 0:
+            whole.failed[Reason.LIMIT] += 1
+            continue
+        try:
+            answer = await fetcher.get(url, "attachment", wants=Wants(left, is_wanted, obey_robots(url)))
+        except FetchFailed as failure:
+            whole.failed[failure.reason] += 1
+            continue
+        left -= len(answer.body)
+        whole.parts.append(attachment_part(answer, number))
+        whole.exchanges.extend(answer.exchanges)
+    return whole
+
+
+def link_wants(*, images: bool, obey_robots: bool | None) -> Wants:
+    """Return what an answer behind a link may be."""
+    return Wants(MOST_BYTES, is_wanted if images else is_text, obey_robots)

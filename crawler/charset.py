@@ -8,23 +8,28 @@ from crawler.fetcher import Answer
 
 def text_of(answer: Answer, encoding: str = "auto") -> str:
     """Return the body as text: as told, as declared, as the page says itself, as UTF-8, else as GB18030."""
-    meta = re.search(rb"charset\s*=\s*[\"']?([\w-]{2,30})", answer.body[:2048])
+    return text_in(answer.body, answer.charset, encoding)
+
+
+def text_in(data: bytes, declared: str | None, encoding: str = "auto") -> str:
+    """Return bytes as text, by the same rule."""
+    meta = re.search(rb"charset\s*=\s*[\"']?([\w-]{2,30})", data[:2048])
     candidates = [
         encoding if encoding != "auto" else None,
-        answer.charset,
+        declared,
         meta.group(1).decode("ascii") if meta else None,
         "utf-8-sig",
     ]
     for name in candidates:
         if name and is_text_codec(name):
             try:
-                return answer.body.decode("gb18030" if name.lower() in {"gbk", "gb2312"} else name)
+                return data.decode("gb18030" if name.lower() in {"gbk", "gb2312"} else name)
             except UnicodeDecodeError:
                 continue
     try:
-        return answer.body.decode("gb18030")
+        return data.decode("gb18030")
     except UnicodeDecodeError:
-        return answer.body.decode("utf-8", "replace")
+        return data.decode("utf-8", "replace")
 
 
 def is_text_codec(name: str) -> bool:

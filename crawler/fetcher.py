@@ -1,12 +1,13 @@
 """One request, one answer: Scrapy's engine behind a function, with every failure told as a reason."""
 
+import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import Message
 from typing import Any
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
 import structlog
 from scrapy import Request
@@ -26,6 +27,7 @@ from model.page import Exchange, Headers, Part, Reason
 MAX_TRIES = 3
 FIRST_PAUSE = 5.0
 """Seconds, doubled with each try, that a host is left alone that says "too often" and not until when."""
+_REFRESH = re.compile(rb"http-equiv=[\"']?refresh[^>]{0,40}url=([^\"'> ]{8,2000})", re.IGNORECASE)
 
 log = structlog.get_logger(__name__)
 
@@ -90,6 +92,21 @@ class Answer:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What an answer may be; one that is bigger or of another type is left at its headers."""
+
+    max_bytes: int | None = None
+    """Decoded; never more than `network.max_bytes`."""
+    accepts: Callable[[str, str], bool] | None = None
+    """Tells from media type and URL whether the body is wanted."""
+    obey_robots: bool | None = None
+    """A decision for this host alone; None: as the site of the scan decides."""
+
+
+ANYTHING = Wants()
+
+
 class Fetcher:
     """Fetches through Scrapy's downloader: its middlewares, its delays, its limits."""
 
@@ -126,6 +143,7 @@ class Fetcher:
         robots: str = "",
         delay: float = 0.0,
         text_only: bool = False,
+        wants: Wants = ANYTHING,
     ) -> Answer:
         """Return the answer, or raise FetchFailed with the reason. Waits up to a minute when a host asks for it.
 
@@ -145,6 +163,7 @@ class Fetcher:
             "keep_cookies": self.cookies if cookies is None else cookies,
             "text_only": text_only,
             **self._robots(robots, _host(url)),
+            **self._wishes(wants),
         }
         self.pace.keep_apart(_host(url), delay)
         for attempt in range(1, MAX_TRIES + 1):
@@ -177,6 +196,19 @@ class Fetcher:
         """Return the hosts that still want to be left alone, with the seconds left: for the next scan to keep."""
         return {host: left for host in self.pace.free_at if (left := self.pace.left(host)) > 0}
 
+    async def target(self, url: str, wants: Wants = ANYTHING) -> str:
+        """Return where an address redirects to, without going there; an empty string if it does not."""
+        meta = {"dont_redirect": True, **self._robots("", _host(url)), **self._wishes(wants)}
+        response = await self._download(url, "GET", {}, b"", meta)
+        answer = _answer(response, [])
+        if 300 <= answer.status < 400 and answer.header("location"):
+            return urljoin(url, answer.header("location"))
+        reason = diagnose(answer.status, answer.headers, answer.url, url, answer.media_type, answer.body)
+        if reason is not None:
+            raise FetchFailed(reason, pause=self.pace.left(_host(url)))
+        found = _REFRESH.search(answer.body[:8192])
+        return urljoin(url, html.unescape(found[1].decode("ascii", "ignore"))) if found else ""
+
     def _robots(self, robots: str, host: str) -> dict[str, bool]:
         """Return what a decision about robots.txt means for a request, and log once per host that it is ignored."""
         chosen = robots or self.crawler.settings.get("SPILLWATCH_ROBOTS")
@@ -187,6 +219,14 @@ class Fetcher:
             self._ignored.add(host)
             log.info("robots_ignored", host=host, why=why.strip())
         return {"dont_obey_robotstxt": chosen != "obey", "robots_of_host": bool(robots)}
+
+    def _wishes(self, wants: Wants) -> dict[str, Any]:
+        """Return the wishes as Scrapy and our middlewares read them."""
+        most: int = self.crawler.settings.getint("DOWNLOAD_MAXSIZE")
+        meta: dict[str, Any] = {"accepts": wants.accepts, "download_maxsize": min(wants.max_bytes or most, most)}
+        if wants.obey_robots is not None:
+            meta |= {"dont_obey_robotstxt": not wants.obey_robots, "robots_of_host": True}
+        return meta
 
     async def _download(
         self, url: str, method: str, headers: dict[str, str], body: bytes, meta: dict[str, Any]

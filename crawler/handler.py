@@ -93,7 +93,7 @@ class LawfulHandler(HTTP11DownloadHandler):
         self.pace: Pace = crawler.get_extension(Pace)
         self.route = tor_route(crawler.settings)
         self.endpoints = TorEndpoints(reactor, self.route, self._contextFactory)
-        crawler.signals.connect(only_text, signal=signals.headers_received)
+        crawler.signals.connect(only_wanted, signal=signals.headers_received)
 
     async def close(self) -> None:
         """Close what waits in the pools."""
@@ -133,11 +133,14 @@ class LawfulHandler(HTTP11DownloadHandler):
         return response.replace(ip_address=None)
 
 
-def only_text(headers: Any, request: Request) -> None:
-    """Break off the download of anything but text, before its body, where only text is wanted."""
+def only_wanted(headers: Any, request: Request) -> None:
+    """Break off a download before its body: of a type that nobody wants, or not text where only text is wanted."""
+    declared = (headers.get(b"Content-Type") or b"").partition(b";")[0].strip().lower().decode("latin-1")
+    accepts = request.meta.get("accepts")
+    if accepts is not None and not accepts(declared, request.url):
+        raise Stopped(FetchFailed(Reason.UNSUPPORTED, "of a type that is not fetched"))
     if not request.meta.get("text_only"):
         return
-    declared = (headers.get(b"Content-Type") or b"").partition(b";")[0].strip().lower().decode("latin-1")
     attached = (headers.get(b"Content-Disposition") or b"").strip().lower().startswith(b"attachment")
     if attached or not TEXT.fullmatch(declared):
         raise Stopped(FetchFailed(Reason.UNSUPPORTED, "only text is fetched here"))

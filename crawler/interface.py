@@ -38,6 +38,8 @@ class SiteSettings:
     """Seconds between two requests to one host."""
     via: str = "direct"
     """`direct`, or `tor`: everything of this site through `network.tor`, text only."""
+    images: bool = True
+    """Fetch pictures and files of items; false: text only, as is fit over Tor."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Whatever else the description or spider names: `root`, `community`, `url` …"""
 
@@ -67,7 +69,11 @@ class NetworkSettings:
     follow_links: bool = True
     """Follow links from posts to known paste sites, once."""
     link_hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Resolver of `crawler/links.py` → further hosts (`host` or `host:port`) that it reads."""
+    """Resolver of `crawler/resolvers/table.py` → further hosts (`host` or `host:port`) that it reads."""
+    link_robots: str = "resolver"
+    """Whether robots.txt binds a single linked item: `resolver` (each decides, with a reason) or `obey` (always)."""
+    link_anywhere: bool = True
+    """Follow links that are unmistakable on any public host: PrivateBin with its key, files of an allow-listed type."""
     descriptions: Path | None = None
     """A folder with site descriptions of the operator's own."""
 

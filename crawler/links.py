@@ -1,104 +1,155 @@
-"""Links that lead on: one table of resolvers from the address of a paste to where its content lies."""
+"""Links that lead on: which of the addresses in a post the table knows, and what the table is, for people."""
 
-import html
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from hashlib import sha256
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
+from crawler.addresses import Address, addresses
+from crawler.interface import NetworkSettings
+from crawler.resolvers.interface import OBEY, Link, Resolver
+from crawler.resolvers.table import RESOLVERS
+from model.errors import ConfigError
 from model.page import Part
+
+MAX_LINKS = 10
+"""Links followed from one item."""
+MAX_LINKS_OF_HOST = 5
+"""Of these, links to one host."""
 
 
 @dataclass(frozen=True, slots=True)
-class Resolver:
-    """How one kind of paste site is read."""
+class Row:
+    """One resolver as people are told of it."""
 
     name: str
     hosts: tuple[str, ...]
-    """`host` or `host:port`; more come from `network.link_hosts`."""
-    path: str
-    """A regular expression for the path of a paste; its first group is the id."""
-    content: str
-    """Path or URL of the content, with `{id}`."""
-    page_too: bool = False
-    """Whether the page itself is fetched first, because it may hold several files, linked as `files` says."""
-    files: str = ""
-    """A regular expression for links to files on that page."""
+    opened: str
+    """`yes`, or why its links are only reported."""
+    robots: str
+    tested: str
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A link that leads to a paste. Its repr shows no content."""
+class Table:
+    """The resolvers by host, with the operator's own instances and decisions."""
 
-    resolver: Resolver
-    url: str = field(repr=False)
-    """As a person would open it."""
-    content_url: str = field(repr=False)
+    def __init__(self, network: NetworkSettings) -> None:
+        """Raise ConfigError if `network.link_hosts` names a resolver that there is not."""
+        self._exact: dict[str, list[Resolver]] = {}
+        self._below: dict[str, list[Resolver]] = {}
+        self._obey = network.link_robots == OBEY
+        if network.link_robots not in {OBEY, "resolver"}:
+            raise ConfigError("network.link_robots must be `resolver` (each decides, see docs/sites.md) or `obey`")
+        names = {resolver.name for resolver in RESOLVERS}
+        for name in network.link_hosts:
+            if name not in names:
+                raise ConfigError(f"network.link_hosts: no resolver {name!r}; known: {', '.join(sorted(names))}")
+        self._anywhere = [resolver for resolver in RESOLVERS if resolver.anywhere and network.link_anywhere]
+        for resolver in RESOLVERS:
+            for host in (*resolver.hosts, *_own(resolver, network.link_hosts)):
+                where = self._below if host.startswith(".") else self._exact
+                where.setdefault(_plain(host.removeprefix(".")), []).append(resolver)
 
-    @property
-    def item_id(self) -> str:
-        """An id for `Sink.is_new`: the same paste linked twice is fetched once."""
-        return "link:" + sha256(self.content_url.encode()).hexdigest()[:40]
+    def find(self, parts: Iterable[Part], without: Iterable[str] = ()) -> tuple[Link, ...]:
+        """Return the links in text and HTML parts that the table knows, in order, each once.
+
+        `without` are addresses that are fetched already, as pictures and files of the item.
+        """
+        fetched = {address.partition("#")[0] for address in without}
+        found: dict[tuple[str, str], Link] = {}
+        for address in addresses(parts):
+            link = self._known(address)
+            if link is not None and link.content_url not in fetched:
+                found.setdefault((link.content_url, link.fragment), link)
+        return tuple(found.values())
+
+    def resolve(self, url: str) -> Link | None:
+        """Return the link that an address is, or None if the table does not know it."""
+        return self._known(Address(url))
+
+    def obeys_robots(self, resolver: Resolver) -> bool:
+        """Tell whether links of this kind are only followed where robots.txt lets crawlers in."""
+        return self._obey or resolver.robots == OBEY
+
+    def _known(self, address: Address) -> Link | None:
+        try:
+            parts = urlsplit(address.url)
+            host, port = _plain(parts.hostname or ""), parts.port
+        except ValueError:
+            return None
+        place = f"{host}:{port}" if port and port != {"http": 80, "https": 443}.get(parts.scheme, 443) else host
+        candidates = list(self._exact.get(place, ()))
+        labels = host.split(".")
+        for start in range(1, len(labels) - 1):
+            candidates += self._below.get(".".join(labels[start:]), ())
+        if not address.naked:
+            # At a known place only its own resolvers say what is an item; a fragment with a key is one wherever it is.
+            candidates += [resolver for resolver in self._anywhere if resolver.fragment or not candidates]
+        scheme = parts.scheme or ("http" if ":" in place else "https")
+        for resolver in candidates:
+            if address.meant or not resolver.meant_only:
+                link = _fit(resolver, scheme, host, place, parts.path or "/", parts.query, parts.fragment)
+                if link is not None:
+                    return link
+        return None
 
 
-_RESERVED = r"(?!(?:about|api|static|login|register|raw|download|favicon\.ico|robots\.txt|new|help|faq)\b)"
-
-RESOLVERS: tuple[Resolver, ...] = (
-    Resolver("pinnwand", ("bpa.st",), r"^/(?:show/|raw/)?" + _RESERVED + r"([A-Z0-9]{2,64})/?$", "/raw/{id}",
-             page_too=True, files=r'href="(/raw/[A-Z0-9]{2,64})"'),
-    Resolver("bepasty", (), r"^/([A-Za-z0-9]{8})(?:/|/\+[a-z]+)?$", "/{id}/+download"),
-    Resolver("haste", ("hastebin.com", "hastebin.skyra.pw"),
-             r"^/(?:raw/|share/)?" + _RESERVED + r"([A-Za-z0-9]{6,16})(?:\.\w{1,8})?$", "/raw/{id}"),
-    Resolver("pastebin", ("pastebin.com",), r"^/(?:raw/)?([A-Za-z0-9]{8})$", "/raw/{id}"),
-    Resolver("dpaste", ("dpaste.org", "dpaste.com"),
-             r"^/" + _RESERVED + r"([A-Za-z0-9]{4,12})(?:\.txt)?/?$", "/{id}.txt"),
-    Resolver("rentry", ("rentry.co", "rentry.org"), r"^/(?:raw/)?" + _RESERVED + r"([A-Za-z0-9_-]{2,64})/?$", "/{id}"),
-    Resolver("telegraph", ("telegra.ph", "graph.org"), r"^/([^/?#]{3,256})$", "/{id}"),
-    Resolver("0x0", ("0x0.st",), r"^/((?:s/[\w-]{1,64}/)?[\w-]{2,16}\.\w{1,8})$", "/{id}"),
-    Resolver("gist", ("gist.github.com",),
-             r"^/((?:[A-Za-z0-9-]{1,39}/)?[0-9a-f]{20,40})/?$", "https://gist.githubusercontent.com/{id}/raw"),
-    Resolver("paste.debian", ("paste.debian.net",), r"^/(?:hidden/)?([0-9a-f]{5,16})/?$", "/plain/{id}"),
-    Resolver("opengist", (), r"^/([\w.-]+/[0-9a-f]{32}|[\w.-]+/[\w.-]+)/?$", "/{id}/raw/HEAD"),
-    Resolver("microbin", (), r"^/(?:upload|p|raw)/([\w-]{2,64})$", "/raw/{id}"),
-    Resolver("stikked", (), r"^/view/(?:raw/)?([0-9a-f]{8})$", "/view/raw/{id}"),
-)  # fmt: skip
-"""A resolver without hosts waits for instances named under `network.link_hosts`."""
-
-_URL = re.compile(rb"https?://[A-Za-z0-9\-._~:/?#\[\]@!$&()*+,;=%]{4,2000}")
+def item_id(link: Link) -> str:
+    """Return an id for `Sink.is_new`: the same paste linked twice is fetched once."""
+    return "link:" + sha256(link.content_url.encode()).hexdigest()[:40]
 
 
-def find(parts: Iterable[Part], more_hosts: Mapping[str, Iterable[str]]) -> tuple[Link, ...]:
-    """Return the links to known paste sites in text and HTML parts, in order, each once."""
-    table = {host.lower(): resolver for resolver in RESOLVERS for host in resolver.hosts}
-    for resolver in RESOLVERS:
-        table.update({host.lower(): resolver for host in more_hosts.get(resolver.name, ())})
-    found: dict[str, Link] = {}
-    for url in _urls(parts):
-        link = resolve(url, table)
-        if link is not None:
-            found.setdefault(link.content_url, link)
-    return tuple(found.values())
+def table() -> tuple[Row, ...]:
+    """Return all resolvers, for `spillwatch sites` and docs/sites.md."""
+    return tuple(
+        Row(
+            resolver.name,
+            (*resolver.hosts, *(["any host"] if resolver.anywhere else [])),
+            "yes" if resolver.refusal is None else f"no: {resolver.refusal.why} ({resolver.refusal.reason})",
+            resolver.robots,
+            resolver.tested,
+        )
+        for resolver in RESOLVERS
+    )
 
 
-def resolve(url: str, table: Mapping[str, Resolver]) -> Link | None:
-    """Return where the content of a paste lies, or None if the table does not know the address."""
+def _own(resolver: Resolver, hosts: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """Return the operator's instances of a kind; those of a family are named once, by its plain name."""
+    family = resolver.name.partition(" ")[0]
+    return tuple(dict.fromkeys((*hosts.get(resolver.name, ()), *hosts.get(family, ()))))
+
+
+def _fit(resolver: Resolver, scheme: str, host: str, place: str, path: str, query: str, fragment: str) -> Link | None:
+    """Return the link if every part of an address fits."""
+    found = re.fullmatch(resolver.path, path)
+    asked = re.fullmatch(resolver.query, query) if resolver.query else None
+    if found is None or (resolver.query and asked is None):
+        return None
+    if resolver.fragment and re.fullmatch(resolver.fragment, fragment) is None:
+        return None
+    groups = {**found.groupdict(), **(asked.groupdict() if asked else {})}
+    home = f"{scheme}://{place}"
+    root = resolver.elsewhere.get(host, home)
+    whole = path + (f"?{query}" if query else "")
+    content = resolver.content.format(**groups) if resolver.content else whole
+    return Link(
+        resolver=resolver,
+        url=home + whole + (f"#{fragment}" if fragment else ""),
+        content_url=quote(root + content, safe="/:@?&=%+,;!$'()*[]~-._"),
+        root=root,
+        id=str(groups.get("id") or ""),
+        fragment=fragment,
+    )
+
+
+def _plain(host: str) -> str:
+    """Return a host as hosts are compared: lower case, international names in their ASCII form."""
+    host = host.lower().rstrip(".")
+    if host.isascii():
+        return host
+    name, colon, port = host.partition(":")
     try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    resolver = table.get(parts.netloc.lower())
-    found = re.match(resolver.path, parts.path) if resolver is not None else None
-    if resolver is None or found is None:
-        return None
-    content = resolver.content.format(id=found.group(1))
-    root = f"{parts.scheme}://{parts.netloc}"
-    return Link(resolver, root + parts.path, content if content.startswith("http") else root + content)
-
-
-def _urls(parts: Iterable[Part]) -> Iterator[str]:
-    """Yield every address written in the parts that are text; addresses are ASCII in any charset that matters."""
-    for part in parts:
-        if part.media_type.startswith("text/") or part.media_type in {"", "application/json", "application/xhtml+xml"}:
-            for match in _URL.finditer(part.data[:2_000_000]):
-                yield html.unescape(match.group().decode("ascii")).rstrip(".,;:!?)]")
+        return name.encode("idna").decode("ascii") + colon + port
+    except UnicodeError:
+        return ""

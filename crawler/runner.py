@@ -6,6 +6,7 @@ its own. Both block until the crawl is over and hand every page to the sink befo
 
 import logging
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,18 +17,18 @@ import structlog
 from scrapy.crawler import AsyncCrawlerProcess
 
 from crawler import catalogue, description
-from crawler.attachments import MAX_ATTACHMENTS
-from crawler.capture import attachment_part, linked_capture, web_page_capture
+from crawler.capture import web_page_capture, with_attachments
 from crawler.fetcher import Fetcher
+from crawler.following import Follower, Step, not_followed
 from crawler.generic import GenericSpider
 from crawler.health import FetchFailed
 from crawler.interface import NetworkSettings, Profile, Sink, SiteSettings
-from crawler.links import RESOLVERS, find, resolve
+from crawler.links import Table
 from crawler.safety import forget_proxies, scrapy_settings
-from crawler.scan import MAX_LINKS, Scan, linked_page
-from crawler.spider import SiteSpider
+from crawler.scan import Scan, linked_page
+from crawler.spider import Capture, SiteSpider
 from model.errors import ConfigError
-from model.page import Page, Reason
+from model.page import Page, Part, Reason
 from model.scan import ScanReport
 
 ASKED = "ignore: asked for by a person"
@@ -185,51 +186,49 @@ def silence() -> None:
 
 
 async def _fetch(fetcher: Fetcher, url: str, network: NetworkSettings) -> Fetched:
-    """Return one page, its pictures and the pastes it links to."""
-    failed: dict[Reason, int] = {}
-    page_id = uuid.uuid4().hex
+    """Return one page, its pictures and what it links to."""
+    follower = Follower(fetcher, Table(network), by_hand=True)
     try:
-        own = resolve(url, _table(network))
-        captured = await linked_capture(fetcher, own) if own else web_page_capture(await fetcher.get(url))
+        captured = await _asked_for(fetcher, follower, url)
     except FetchFailed as failure:
         return Fetched(page=None, reason=failure.reason)
-    parts, exchanges = list(captured.parts), list(captured.exchanges)
-    for number, address in enumerate(captured.attachments[:MAX_ATTACHMENTS], 1):
-        try:
-            answer = await fetcher.get(address, "attachment")
-        except FetchFailed as failure:
-            failed[failure.reason] = failed.get(failure.reason, 0) + 1
-        else:
-            parts.append(attachment_part(answer, number))
-            exchanges.extend(answer.exchanges)
-    surplus = len(captured.attachments) - MAX_ATTACHMENTS
-    if surplus > 0:
-        failed[Reason.LIMIT] = surplus
-    page = Page(page_id, "check", page_id, url, datetime.now(UTC), tuple(parts), tuple(exchanges), "checked by hand")
-    linked = await _linked(fetcher, page, network, failed) if network.follow_links else ()
-    return Fetched(page=page, reason=None, linked=linked, failed=failed)
+    page_id = uuid.uuid4().hex
+    whole = await with_attachments(fetcher, captured)
+    failed = whole.failed
+    linked: list[Page] = []
+    if network.follow_links:
+        linked, told = await _linked(follower, captured, url, page_id, failed)
+        whole.parts.extend(told)
+    parts, exchanges = tuple(whole.parts), tuple(whole.exchanges)
+    page = Page(page_id, "check", page_id, url, datetime.now(UTC), parts, exchanges, "checked by hand")
+    return Fetched(page=page, reason=None, linked=tuple(linked), failed=dict(+failed))
+
+
+async def _asked_for(fetcher: Fetcher, follower: Follower, url: str) -> Capture:
+    """Return what an address leads to: as the table says, or the web page or file there."""
+    own = follower.table.resolve(url)
+    refusal = own.resolver.refusal if own is not None else None
+    if refusal is not None and refusal.reason in {Reason.LEFT_ALONE, Reason.ENCRYPTED}:
+        raise FetchFailed(refusal.reason, refusal.why)
+    if own is None or refusal is not None or own.resolver.shortens or own.content_url == url:
+        return web_page_capture(await fetcher.get(url))
+    return await follower.capture(own, ())
 
 
 async def _linked(
-    fetcher: Fetcher, page: Page, network: NetworkSettings, failed: dict[Reason, int]
-) -> tuple[Page, ...]:
-    """Return the pastes that a checked page links to."""
-    pages = []
-    for link in find(page.parts, network.link_hosts)[:MAX_LINKS]:
-        if page.url in {link.url, link.content_url}:
-            continue
-        try:
-            captured = await linked_capture(fetcher, link)
-        except FetchFailed as failure:
-            failed[failure.reason] = failed.get(failure.reason, 0) + 1
-            continue
-        found = linked_page(link, captured, "check", "", page.page_id)
-        pages.append(replace(found, item_id=found.page_id))
-    return tuple(pages)
-
-
-def _table(network: NetworkSettings) -> dict[str, Any]:
-    """Return which host is read by which resolver."""
-    table = {host: resolver for resolver in RESOLVERS for host in resolver.hosts}
-    table.update({host: resolver for resolver in RESOLVERS for host in network.link_hosts.get(resolver.name, ())})
-    return table
+    follower: Follower, captured: Capture, url: str, page_id: str, failed: Counter[Reason]
+) -> tuple[list[Page], tuple[Part, ...]]:
+    """Return what a checked page links to, and what tells of links not followed, which are counted, too."""
+    pages: list[Page] = []
+    missed: list[Step] = []
+    own = follower.table.resolve(url)
+    without = (*captured.attachments, url, *([own.content_url] if own else []))
+    async for step in follower.follow(captured.parts, without, lambda _: True):
+        if step.whole is not None:
+            failed.update(step.whole.failed)
+            found = linked_page(step.link, step.whole, "check", "", page_id)
+            pages.append(replace(found, item_id=found.page_id))
+        elif step.reason is not None:
+            missed.append(step)
+            failed[step.reason] += 1
+    return pages, not_followed(missed, captured.parts)

@@ -10,19 +10,18 @@ from datetime import UTC, datetime
 
 import structlog
 
-from crawler.attachments import MAX_ATTACHMENTS
-from crawler.capture import attachment_part, linked_capture
+from crawler.capture import Whole, with_attachments
 from crawler.cursors import Progress
-from crawler.fetcher import Answer, Fetcher
+from crawler.fetcher import Fetcher
+from crawler.following import Follower, Step, not_followed
 from crawler.health import FetchFailed, consequence
 from crawler.interface import NetworkSettings, Sink, SiteSettings, Validators
-from crawler.links import Link, find
+from crawler.links import Table
+from crawler.resolvers.interface import Link
 from crawler.spider import Capture, Item, Listing, SiteSpider, Stream
 from model.page import Page, Part, Reason
 from model.scan import ScanReport, SiteState
 
-MAX_LINKS = 10
-"""Links followed from one item."""
 PAUSE = "paused-until"
 """The stream under which a site's wish to be left alone is remembered."""
 
@@ -40,6 +39,7 @@ class Scan:
         self.sink = sink
         self.spider = spider
         self.fetcher = fetcher
+        self.follower = Follower(fetcher, Table(network), images=site.images)
         self.listed = 0
         self.fetched = 0
         self.known = 0
@@ -175,17 +175,10 @@ class Scan:
     async def _keep(self, item: Item, captured: Capture, fetched_at: datetime) -> None:
         """Fetch the item's attachments and links, and hand the page to the sink last."""
         page_id = uuid.uuid4().hex
-        parts, exchanges = list(captured.parts), list(captured.exchanges)
-        for number, url in enumerate(captured.attachments[:MAX_ATTACHMENTS], 1):
-            answer = await self._try(url, "attachment")
-            if answer is not None:
-                parts.append(attachment_part(answer, number))
-                exchanges.extend(answer.exchanges)
-        surplus = max(len(captured.attachments) - MAX_ATTACHMENTS, 0)
-        self.listed += surplus
-        self.failed[Reason.LIMIT] += surplus
+        whole = await with_attachments(self.fetcher, captured, images=self.site.images)
+        self._count_failed(whole)
         if self.network.follow_links:
-            await self._follow(page_id, parts)
+            whole.parts.extend(await self._follow(page_id, captured))
         self.sink.keep(
             Page(
                 page_id=page_id,
@@ -193,8 +186,8 @@ class Scan:
                 item_id=item.item_id,
                 url=item.url,
                 fetched_at=fetched_at,
-                parts=tuple(parts),
-                exchanges=tuple(exchanges),
+                parts=tuple(whole.parts),
+                exchanges=tuple(whole.exchanges),
                 why="listed",
                 published_at=item.published_at or captured.published_at,
                 thread_id=item.thread_id,
@@ -203,34 +196,32 @@ class Scan:
         )
         self.fetched += 1
 
-    async def _follow(self, page_id: str, parts: list[Part]) -> None:
-        """Keep the pastes that a page links to, once and no further."""
-        for link in find(parts, self.network.link_hosts)[:MAX_LINKS]:
-            self.listed += 1
-            if not self.sink.is_new(self.site.name, link.item_id):
-                self.known += 1
-                continue
-            try:
-                captured = await linked_capture(self.fetcher, link)
-            except FetchFailed as failure:
-                self._attachment_failed(failure)
-                if consequence(failure.reason).settles:
-                    self.sink.give_up(self.site.name, link.item_id, failure.reason)
-                continue
-            self.sink.keep(linked_page(link, captured, self.site.name, link.item_id, page_id))
-            self.fetched += 1
+    async def _follow(self, page_id: str, captured: Capture) -> tuple[Part, ...]:
+        """Keep what an item links to, once and no further; return what tells people of links not followed."""
+        missed: list[Step] = []
+        site = self.site.name
+        async for step in self.follower.follow(
+            captured.parts, captured.attachments, lambda item_id: self.sink.is_new(site, item_id)
+        ):
+            if step.whole is not None:
+                self._count_failed(step.whole)
+                self.sink.keep(linked_page(step.link, step.whole, site, step.item_id, page_id))
+            elif step.reason is not None:
+                missed.append(step)
+                self.failed[step.reason] += 1
+                if step.asked and consequence(step.reason).settles:
+                    self.sink.give_up(site, step.item_id, step.reason)
+            self.listed += step.whole is not None or step.known or step.reason is not None
+            self.fetched += step.whole is not None
+            self.known += step.known
+            for shortener in step.aside:
+                self.sink.give_up(site, shortener, Reason.DUPLICATE)
+        return not_followed(missed, captured.parts)
 
-    async def _try(self, url: str, role: str) -> Answer | None:
-        """Return an attachment, or count why there is none: the page it belongs to is kept all the same."""
-        try:
-            return await self.fetcher.get(url, role)
-        except FetchFailed as failure:
-            self.listed += 1
-            self._attachment_failed(failure)
-            return None
-
-    def _attachment_failed(self, failure: FetchFailed) -> None:
-        self.failed[failure.reason] += 1
+    def _count_failed(self, whole: Whole) -> None:
+        """Count what belongs to a page and did not come: the page is kept all the same."""
+        self.listed += whole.failed.total()
+        self.failed.update(whole.failed)
 
     def _list_failed(self, failure: FetchFailed) -> None:
         """Count a list that could not be read, and remember why."""
@@ -274,7 +265,7 @@ class Scan:
         return consequence(reason).state, reason
 
 
-def linked_page(link: Link, captured: Capture, site: str, item_id: str, from_page: str) -> Page:
+def linked_page(link: Link, whole: Whole, site: str, item_id: str, from_page: str) -> Page:
     """Return the page of a paste that another page links to."""
     return Page(
         page_id=uuid.uuid4().hex,
@@ -282,7 +273,7 @@ def linked_page(link: Link, captured: Capture, site: str, item_id: str, from_pag
         item_id=item_id,
         url=link.url,
         fetched_at=datetime.now(UTC),
-        parts=captured.parts,
-        exchanges=captured.exchanges,
+        parts=tuple(whole.parts),
+        exchanges=tuple(whole.exchanges),
         why=f"linked from {from_page}",
     )

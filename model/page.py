@@ -30,6 +30,7 @@ class Reason(StrEnum):
     NETWORK = "network"
     SERVER = "server-error"
     LIMIT = "cap-reached"
+    LEFT_ALONE = "left-alone"
     INTERNAL = "internal-error"
 
 

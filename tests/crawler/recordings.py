@@ -14,6 +14,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from scrapy.http import Request, Response
+from scrapy.settings import Settings
 
 from crawler.fetcher import Answer, Fetcher
 from crawler.interface import NetworkSettings, SiteSettings
@@ -71,7 +72,8 @@ class Recorded(Fetcher):
 
     def __init__(self, recording: Recording, answers: list[dict[str, Any]]) -> None:
         pace = Pace(max_requests=1000, max_per_host=1000, max_bytes=10**9, max_seconds=600.0)
-        super().__init__(SimpleNamespace(settings={"SPILLWATCH_ROBOTS": "obey"}, get_extension=lambda _: pace))
+        settings = Settings({"SPILLWATCH_ROBOTS": "obey"})
+        super().__init__(SimpleNamespace(settings=settings, get_extension=lambda _: pace))
         self.recording = recording
         self.waiting = list(answers)
         self.today = datetime.fromisoformat(recording.today)

@@ -229,20 +229,20 @@ def test_a_sink_that_fails_fails_the_run(tmp_path):
 def test_a_link_to_an_unlisted_paste_leads_there_once(tmp_path):
     """A post that links to a pinnwand instance brings the paste, every file of it, before the post itself."""
     with Loopback() as server:
-        paste = f"{server.root}/ABCD1234"
+        paste = f"{server.root}/ABCD2345"
         post = statuses(1)[0] | {"content": f'<p>see <a href="{paste}">here</a> and {paste}</p>'}
         timeline(server, [post])
-        server.routes["/ABCD1234"] = Reply(
-            '<a href="/raw/ABCD1234">raw</a> <a href="/raw/EFGH5678">raw</a>', headers=HTML
+        server.routes["/ABCD2345"] = Reply(
+            '<a href="/raw/ABCD2345">raw</a> <a href="/raw/EFGH5672">raw</a>', headers=HTML
         )
-        server.routes["/raw/ABCD1234"] = Reply("first file")
-        server.routes["/raw/EFGH5678"] = Reply("second file")
+        server.routes["/raw/ABCD2345"] = Reply("first file")
+        server.routes["/raw/EFGH5672"] = Reply("second file")
         rules = network(server.host, link_hosts={"pinnwand": (server.host,)})
         outcome = scan(site("mastodon", options={"root": server.root}), rules, tmp_path)
         linked, listed = outcome.sink.kept
         assert linked.why == f"linked from {listed.page_id}"
         assert {b"first file", b"second file"} <= {part.data for part in linked.parts}
-        assert server.paths().count("/ABCD1234") == 1
+        assert server.paths().count("/ABCD2345") == 1
         assert balanced(outcome.result)
 
 

@@ -110,15 +110,15 @@ def test_nothing_of_an_onion_page_leads_to_the_clear_net_through_the_proxy(tmp_p
         proxy.leads = leads(server, ONION)
         server.routes["/page"] = Reply(
             f'<img src="/near.png"><img src="{clear.root}/far.png"><a href="{clear.root}/list.csv">x</a>'
-            f'<a href="{clear.root}/ABCD1234">paste</a>', headers=HTML,
+            f'<a href="{clear.root}/ABCD2345">paste</a>', headers=HTML,
         )  # fmt: skip
-        clear.routes["/ABCD1234"] = Reply("<p>paste</p>", headers=HTML)
+        clear.routes["/ABCD2345"] = Reply("<p>paste</p>", headers=HTML)
         rules = network(clear.host, tor=proxy.address, link_hosts={"pinnwand": (clear.host,)})
         outcome = check(f"http://{ONION}/page", rules, tmp_path, NAMES_ASKED + SHORT)
         assert outcome.result.page is not None
         assert outcome.result.failed == {Reason.UNSUPPORTED: 3}
         assert [w.host for w in proxy.wanted] == [ONION]
-        assert clear.paths() == ["/ABCD1234"]
+        assert clear.paths() == ["/ABCD2345"]
         assert server.paths() == ["/page"]
         assert len(outcome.result.linked) == 1
         assert looked_up(outcome.output) <= {"127.0.0.1"}
