@@ -181,6 +181,8 @@ class Scan:
             if answer is not None:
                 parts.append(attachment_part(answer, number))
                 exchanges.extend(answer.exchanges)
+        self.listed += len(captured.failures)
+        self.failed.update(captured.failures)
         surplus = max(len(captured.attachments) - MAX_ATTACHMENTS, 0)
         self.listed += surplus
         self.failed[Reason.LIMIT] += surplus
