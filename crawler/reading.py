@@ -176,7 +176,7 @@ def _feed_item(
     edited = published and updated and moment(published) != moment(updated)
     content = "\0".join([title, *(body for body, _, _ in bodies)])
     return Item(
-        item_id=prefix + _short(item_id) + (f"@{sha256(content.encode()).hexdigest()[:16]}" if edited else ""),
+        item_id=prefix + short_id(item_id) + (f"@{sha256(content.encode()).hexdigest()[:16]}" if edited else ""),
         url=link or answer.url,
         parts=(
             *(text_part("body", body, kind) for body, kind, _ in bodies),
@@ -236,7 +236,7 @@ def _item(
     record = [text_part("record", _source(entry), "application/json")] if "record" in fields else []
     named = [(name, found.get(name)) for name in ("text", "title", "author")]
     return Item(
-        item_id=prefix + _short(found["id"] or "") + (f"@{found['version']}" if found.get("version") else ""),
+        item_id=prefix + short_id(found["id"] or "") + (f"@{found['version']}" if found.get("version") else ""),
         url=link,
         parts=(
             *(text_part("body", body, "text/html") for body in html),
@@ -270,7 +270,7 @@ def _attachments(files: list[str], html: list[str], base: str) -> tuple[str, ...
     return absolute([*files, *inside], base)
 
 
-def _short(item_id: str) -> str:
+def short_id(item_id: str) -> str:
     """Return an id of bounded length."""
     return item_id if len(item_id) <= 200 else "sha256:" + sha256(item_id.encode()).hexdigest()
 
