@@ -1,7 +1,7 @@
 """Every site there is: its recording replayed, its broken layout noticed, its place in the catalogue."""
 
 import pickle
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
@@ -81,10 +81,14 @@ def test_a_changed_layout_is_noticed(recording, tmp_path):
     """Each recording has a broken answer, and the scan says what it means: never an empty list."""
     assert recording.broken
     for number, broken in enumerate(recording.broken):
-        changed = {key: broken[key] for key in broken if key != "means"}
-        report = played(recording, 0, FileSink(tmp_path / f"sink{number}"), **changed)
+        changed = {key: broken[key] for key in broken if key not in {"means", "pause"}}
+        sink = FileSink(tmp_path / f"sink{number}")
+        report = played(recording, 0, sink, **changed)
         assert report.state is not SiteState.WORKING
         assert report.reason is Reason(broken.get("means", "layout-changed"))
+        if "pause" in broken:
+            until = datetime.fromisoformat(sink.cursors["paused-until"])
+            assert 0 <= broken["pause"] - (until - datetime.now(UTC)).total_seconds() < 60
 
 
 @pytest.mark.parametrize("name", sorted(catalogue.uses()))
