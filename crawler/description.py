@@ -51,6 +51,8 @@ class Pager:
     """For `next`: where the address of the next page stands."""
     more: str = ""
     """JMESPath that is true while there is more."""
+    most: int = 0
+    """For `page` and `offset`: how many pages one scan reads at most; 0 is no limit."""
 
 
 @dataclass(frozen=True, slots=True)

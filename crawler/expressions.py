@@ -3,8 +3,8 @@
 HTML:  `css`, `css::text`, `css::attr(name)`, `xpath:…`, `re:…` on the entry's source, `a || b` for the first with a
        value. JSON: JMESPath with one more function, `entries(object)` → `[{key, value}]`. Text: `re:…`.
 All:   filters behind `|`: `epoch`, `tz:Area/City` (a time without a zone), `date:%d.%m.%Y` (strptime), `zh_time` (as
-       Chinese sites write it, in their zone: 5分钟前, 今天 10:00, 11月21日), `strip`, `unquote`, `sub:a=>b`, `re:…`:
-       the first group, else all.
+       Chinese sites write it, in their zone: 5分钟前, 今天 10:00, 11月21日), `strip`, `unquote`, `digest` (a mark of a
+       value: what changes is new), `sub:a=>b`, `re:…`: the first group, else all.
 """
 
 import json
@@ -12,6 +12,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
@@ -20,7 +21,7 @@ import jmespath  # type: ignore[import-untyped]
 from jmespath import functions
 from parsel import Selector
 
-_FILTERS = re.compile(r"\|(?=(?:epoch|strip|unquote|zh_time)(?:\||$)|re:|tz:|date:|sub:)")
+_FILTERS = re.compile(r"\|(?=(?:epoch|strip|unquote|digest|zh_time)(?:\||$)|re:|tz:|date:|sub:)")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -108,6 +109,8 @@ def _filter(name: str, text: str, now: datetime) -> str | None:
     if verb in {"epoch", "tz", "date", "zh_time"}:
         when = _time(verb, rest, text.strip(), now)
         return when.astimezone(UTC).isoformat() if when is not None else None
+    if verb == "digest":
+        return sha256("".join(text.split()).encode()).hexdigest()[:16]
     return unquote(text) if verb == "unquote" else text.strip()
 
 

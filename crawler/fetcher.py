@@ -178,7 +178,7 @@ class Fetcher:
             host = _host(answer.url)
             limited = reason is Reason.RATE_LIMITED or is_limit(answer.status, answer.headers)
             if not (limited or (answer.status == 503 and self.pace.left(host) > 0)):
-                raise FetchFailed(reason)
+                raise FetchFailed(reason, refusal=answer)
             if self.pace.left(host) == 0:
                 self.pace.pause(host, FIRST_PAUSE * 2**attempt)
             if self.pace.left(host) > MAX_WAIT or attempt == MAX_TRIES:

@@ -27,6 +27,21 @@ from crawler.templates import fill, fill_all, list_url, now_text
 from model.errors import ConfigError
 from model.page import Exchange, Reason
 
+_REFUSED = frozenset(
+    [
+        Reason.BLOCKED,
+        Reason.ROBOTS,
+        Reason.LOGIN,
+        Reason.GONE,
+        Reason.CHANGED,
+        Reason.TOO_BIG,
+        Reason.BOMB,
+        Reason.MALFORMED,
+        Reason.FORBIDDEN_ADDRESS,
+    ]
+)
+"""Why a page that a search found will not be had tomorrow either."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
@@ -74,12 +89,13 @@ class GenericSpider(SiteSpider):
         while True:
             try:
                 if self.description.session and not self.given:
-                    self.given = await opened(fetcher, self.description.session, self._names({}))
                     renewed = True
+                    self.given = await opened(fetcher, self.description.session, self._names({}))
                 return await self._listing(fetcher, stream, place, cursor, validators)
             except FetchFailed as failure:
-                if failure.reason is not Reason.LOGIN or renewed or not self.description.session:
-                    raise
+                told = self._told(failure)
+                if told.reason is not Reason.LOGIN or renewed or not self.description.session:
+                    raise told from None
                 self.given = {}
 
     async def _listing(
@@ -106,21 +122,47 @@ class GenericSpider(SiteSpider):
         """Return what the list gave of the item, and its raw content if it lies elsewhere."""
         parts = list(item.parts)
         if not item.fields["raw_urls"]:
-            return Capture(tuple(parts), listing.answer.exchanges, item.attachments)
+            return Capture(tuple(parts), listing.answer.exchanges, self._wanted(item.attachments))
         raw = item.fields.get("raw") or Raw(type="html")
         # The list is no evidence of what lies elsewhere, and shows the neighbours.
         exchanges, attachments = list[Exchange](), list(item.attachments)
         published_at, author = None, None
         for url in item.fields["raw_urls"]:
             headers, secret = self._headers(self._names({})) if _same_host(url, listing.answer.url) else ({}, ())
-            answer = await fetcher.get(url, "item", headers=headers, secret_headers=secret)
+            try:
+                answer = await fetcher.get(url, "item", headers=headers, secret_headers=secret)
+            except FetchFailed as failure:
+                told = self._told(failure)
+                if (
+                    self.description.fetch_link
+                    and parts
+                    and told.reason in _REFUSED
+                    and not _same_host(url, listing.answer.url)
+                ):
+                    # What the list says of it is all there is, and may be all that is left of a leak.
+                    return Capture(tuple(parts), listing.answer.exchanges, failures=(told.reason,))
+                raise told from None
             refuse(self.description, answer)
             captured = read_raw(raw, answer, item.fields.get("name") or "")
             parts[:0] = captured.parts
             exchanges.extend(answer.exchanges)
             attachments.extend(captured.attachments)
             published_at, author = published_at or captured.published_at, author or captured.author
-        return Capture(tuple(parts), tuple(exchanges), tuple(dict.fromkeys(attachments)), published_at, author)
+        found = self._wanted(tuple(dict.fromkeys(attachments)))
+        return Capture(tuple(parts), tuple(exchanges), found, published_at, author)
+
+    def _wanted(self, attachments: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the pictures and files that are fetched: none over Tor, where holding one may be a crime."""
+        return () if self.description.via == "tor" else attachments
+
+    def _told(self, failure: FetchFailed) -> FetchFailed:
+        """Return the failure as the site's own rules tell it, if they know the refusal."""
+        try:
+            if failure.refusal is not None:
+                refuse(self.description, failure.refusal)
+        except FetchFailed as told:
+            return told
+        return failure
 
     def _plans(self) -> list[tuple[str, _Plan]]:
         """Return every list to be read, by the name under which its cursor is kept."""

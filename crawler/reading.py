@@ -8,12 +8,13 @@ from typing import Any
 from urllib.parse import urljoin
 
 import feedparser
+from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]
 from parsel import Selector
 
 from crawler.attachments import absolute, attachments_of
 from crawler.charset import text_of
 from crawler.cursors import rank
-from crawler.description import Description, ListRules
+from crawler.description import Description, ListRules, Pager
 from crawler.expressions import moment, search, value, values
 from crawler.fetcher import Answer
 from crawler.health import FetchFailed
@@ -41,7 +42,13 @@ def read_list(
     reader = {"json": _read_json, "feed": _read_feed, "html": _read_html, "text": _read_text}[description.kind]
     entries, document = reader(description, rules, answer)
     read = _feed_item if isinstance(entries, _Feed) else _item
-    items = [read(rules, entry, answer, names, prefix, fetch_link=description.fetch_link) for entry in entries]
+    items = []
+    for entry in entries:
+        try:
+            items.append(read(rules, entry, answer, names, prefix, fetch_link=description.fetch_link))
+        except JMESPathError:
+            # An expression that cannot be computed, as of a sum of words and nothing: this entry is not as described.
+            items.append(None)
     readable = tuple(item for item in items if item is not None)
     if entries and not readable:
         raise FetchFailed(Reason.CHANGED, "no entry of the list has an id any more")
@@ -152,34 +159,58 @@ def _read_feed(description: Description, rules: ListRules, answer: Answer) -> tu
 def _feed_item(
     rules: ListRules, entry: Any, answer: Answer, names: Mapping[str, str], prefix: str, *, fetch_link: bool
 ) -> Item | None:
-    """Return one entry of a feed as an item."""
+    """Return one entry of a feed as an item; one that was edited is a new one, told by its content.
+
+    Times of update alone do not tell: many feeds stamp every entry whenever they are built.
+    """
     if not isinstance(entry, feedparser.FeedParserDict):
         return _item(_JSON_FEED, entry, answer, names, prefix, fetch_link=fetch_link)
-    link = urljoin(answer.url, entry.get("link") or "") if entry.get("link") else answer.url
+    own = urljoin(answer.url, entry.get("link") or "")
+    link = own if entry.get("link") and own.startswith("http") else ""
     item_id = entry.get("id") or entry.get("link")
     if not item_id:
         return None
-    bodies = [(body.get("value", ""), body.get("type", "text/html")) for body in entry.get("content", ())]
-    summary = entry.get("summary", "")
-    if summary and all(summary != body for body, _ in bodies):
-        bodies.append((summary, entry.get("summary_detail", {}).get("type", "text/html")))
-    parts = [
-        text_part("body", body, "text/plain" if kind == "text/plain" else "text/html") for body, kind in bodies if body
-    ]
     title, author = entry.get("title", ""), entry.get("author", "")
+    bodies = _feed_bodies(entry, answer.url)
+    published, updated = dict.get(entry, "published"), dict.get(entry, "updated")
+    edited = published and updated and moment(published) != moment(updated)
+    content = "\0".join([title, *(body for body, _, _ in bodies)])
+    return Item(
+        item_id=prefix + short_id(item_id) + (f"@{sha256(content.encode()).hexdigest()[:16]}" if edited else ""),
+        url=link or answer.url,
+        parts=(
+            *(text_part("body", body, kind) for body, kind, _ in bodies),
+            *_named(("title", title), ("author", author)),
+        ),
+        attachments=_feed_attachments(entry, bodies, answer.url),
+        published_at=moment(published or updated),
+        author=author or None,
+        fields={"raw_urls": (link,) if fetch_link and link else (), "raw": rules.raw},
+    )
+
+
+def _feed_bodies(entry: Any, url: str) -> list[tuple[str, str, str]]:
+    """Return text, media type and base of each body of an entry; relative links in it start from the base."""
+    told = [*entry.get("content", ()), entry.get("summary_detail") or {}]
+    bodies: dict[str, tuple[str, str, str]] = {}
+    for body in told:
+        text, kind = body.get("value", ""), body.get("type", "text/html")
+        base = urljoin(url, body.get("base") or "")
+        if text:
+            bodies.setdefault(text, (text, "text/plain" if kind == "text/plain" else "text/html", base))
+    return list(bodies.values())
+
+
+def _feed_attachments(entry: Any, bodies: list[tuple[str, str, str]], url: str) -> tuple[str, ...]:
+    """Return what an entry encloses, and the pictures and files in its bodies."""
+    base = (entry.get("title_detail") or {}).get("base") or url
     files = [enclosure.get("href", "") for enclosure in entry.get("enclosures", ())]
     files += [media.get("url", "") for media in entry.get("media_content", ())]
-    html = [body for body, kind in bodies if body and kind != "text/plain"]
-    when = entry.get("published") or entry.get("updated")
-    return Item(
-        item_id=prefix + _short(item_id),
-        url=link,
-        parts=(*parts, *_named(("title", title), ("author", author))),
-        attachments=_attachments(files, html, link),
-        published_at=moment(when),
-        author=author or None,
-        fields={"raw_urls": (link,) if fetch_link or rules.raw is not None else (), "raw": rules.raw},
-    )
+    files += [media.get("url", "") for media in entry.get("media_thumbnail", ())]
+    found = list(absolute([file for file in files if file], urljoin(url, base)))
+    for body, kind, inside in bodies:
+        found += _attachments([], [body] if kind != "text/plain" else [], inside)
+    return tuple(dict.fromkeys(found))
 
 
 def _item(
@@ -205,7 +236,7 @@ def _item(
     record = [text_part("record", _source(entry), "application/json")] if "record" in fields else []
     named = [(name, found.get(name)) for name in ("text", "title", "author")]
     return Item(
-        item_id=prefix + _short(found["id"] or "") + (f"@{found['version']}" if found.get("version") else ""),
+        item_id=prefix + short_id(found["id"] or "") + (f"@{found['version']}" if found.get("version") else ""),
         url=link,
         parts=(
             *(text_part("body", body, "text/html") for body in html),
@@ -239,7 +270,7 @@ def _attachments(files: list[str], html: list[str], base: str) -> tuple[str, ...
     return absolute([*files, *inside], base)
 
 
-def _short(item_id: str) -> str:
+def short_id(item_id: str) -> str:
     """Return an id of bounded length."""
     return item_id if len(item_id) <= 200 else "sha256:" + sha256(item_id.encode()).hexdigest()
 
@@ -257,10 +288,19 @@ def _next(
     if pager.kind == "next":
         link = value(pager.css, document)
         return urljoin(answer.url, link) if link else None
-    token = _token(rules, document, items, parameter(asked, pager.param) or place)
-    if token is None:
+    here = parameter(asked, pager.param) or place
+    token = _token(rules, document, items, here)
+    if token is None or _is_last(pager, here, token):
         return None
     return token if rules.method == "POST" else with_parameter(asked, pager.param, token)
+
+
+def _is_last(pager: Pager, here: str, token: str) -> bool:
+    """Tell whether the page after this one is more than a scan reads; pages have numbers, or offsets of equal steps."""
+    if not pager.most:
+        return False
+    first = int(here) if here.isdigit() else pager.start
+    return int(token) - pager.start >= pager.most * max(int(token) - first, 1)
 
 
 def _token(rules: ListRules, document: Any, items: tuple[Item, ...], current: str) -> str | None:

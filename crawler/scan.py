@@ -176,6 +176,7 @@ class Scan:
         """Fetch the item's attachments and links, and hand the page to the sink last."""
         page_id = uuid.uuid4().hex
         whole = await with_attachments(self.fetcher, captured, images=self.site.images)
+        whole.failed.update(captured.failures)
         self._count_failed(whole)
         if self.network.follow_links:
             whole.parts.extend(await self._follow(page_id, captured))

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from crawler.fetcher import Answer, Fetcher
 from crawler.interface import Profile, SiteSettings, Validators
-from model.page import Exchange, Part
+from model.page import Exchange, Part, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,8 @@ class Capture:
     """When the list did not say."""
     author: str | None = field(default=None, repr=False)
     """When the list did not say."""
+    failures: tuple[Reason, ...] = ()
+    """Why something that belongs to it is missing: counted, never silent."""
 
 
 class SiteSpider(ABC):

@@ -13,7 +13,7 @@ from crawler.generic import GenericSpider
 from crawler.health import FetchFailed
 from crawler.interface import SiteSettings
 from crawler.reading import read_list
-from crawler.templates import list_url
+from crawler.templates import list_url, parameter
 from model.errors import ConfigError
 from model.page import Reason
 
@@ -89,8 +89,8 @@ def test_the_operators_description_goes_first(tmp_path):
 READS = [
     # description, sample, media type, options, first id, words that some part holds
     ("stikked", "stikked/api_recent.json", "application/json", {}, None, None),
-    ("opengist", "opengist/gists_public.json", "application/json", {},
-     "8622b297bce54b408e36d546cef8019d", b"LEAK-CANARY"),
+    ("opengist", "opengist/gists_public.json", "application/json", {"api": "api"},
+     "8622b297bce54b408e36d546cef8019d@2026-11-21T10:00:00Z", b"LEAK-CANARY"),
     ("gitlab_snippets", "gitlab/snippets_public.json", "application/json", {}, None, None),
     ("discourse", "discourse/posts_latest.json", "application/json", {}, "15", b"holla"),
     ("mastodon", "mastodon/tag_timeline.json", "application/json", {}, None, None),
@@ -98,6 +98,15 @@ READS = [
     ("misskey", "misskey/notes_local_timeline.json", "application/json", {}, "af1x2y3z4w", b"LEAK-CANARY"),
     ("hn_algolia", "hn_algolia/search_by_date.json", "application/json", {}, None, None),
     ("stackexchange", "stackexchange/questions.json", "application/json", {}, "1", b"LEAK-CANARY"),
+    ("pastebin_scrape", "pastebin/api_scraping_item.json", "application/json", {}, "0CeaNm8Y", None),
+    ("pastebin_archive", "pastebin/archive.html", "text/html", {}, "AbCdEf12", b"LEAK-CANARY"),
+    ("github_gists", "github_gist/gists_public_since.json", "application/json", {},
+     "69b8a5831b74946db944c5451017fa40@2018-10-02T10:38:40Z", b"flasks.gs"),
+    ("searxng", "searxng/search.json", "application/json", {}, "https://example.org/1", b"snippet"),
+    ("brave", "brave_search/web.json", "application/json", {}, "https://example.org/1", b"snippet"),
+    ("ransomware_live", "ransomware_live/v2_recentvictims.json", "application/json", {}, None, b"Healthcare"),
+    ("ransomlook", "ransomlook/api_recent.json", "application/json", {}, None, None),
+    ("ahmia", "ahmia/results.html", "text/html", {}, None, None),
     ("codepad", "codepad/recent.html", "text/html", {}, None, None),
     ("feed", "phpbb/feed.atom.xml", "application/atom+xml", {},
      "https://forum.example/viewtopic.php?p=2#p2", b"LEAK-CANARY"),
@@ -142,6 +151,15 @@ def test_an_entry_without_an_id_is_counted(tmp_path):
         read_list(read, read.lists[0], answer('[{"no": 1}]'), {"root": ROOT}, ROOT)
 
 
+def test_an_entry_that_cannot_be_computed_is_counted(tmp_path):
+    """A sum of a word and nothing leaves out this entry alone, and says so; of all entries, it is a change."""
+    read = description.read(write(tmp_path, GOOD | {"list": GOOD["list"] | {"id": "join('|', [a, b])"}}))
+    listing = read_list(read, read.lists[0], answer('[{"a": "1", "b": "2"}, {"a": "1"}]'), {"root": ROOT}, ROOT)
+    assert ([item.item_id for item in listing.items], listing.unreadable) == (["1|2"], 1)
+    with pytest.raises(FetchFailed):
+        read_list(read, read.lists[0], answer('[{"a": "1"}]'), {"root": ROOT}, ROOT)
+
+
 @pytest.mark.parametrize(
     ("page", "headers", "expected"),
     [
@@ -151,6 +169,7 @@ def test_an_entry_without_an_id_is_counted(tmp_path):
         ({"kind": "before_id", "param": "b", "from": "min"}, {}, ROOT + "/l?x=1&b=9"),
         ({"kind": "before_id", "param": "b", "from": "max"}, {}, ROOT + "/l?x=1&b=10"),
         ("link_header", {"Link": '<https://o.example.org/n?a=1,2>; rel="next", <x>; rel="prev"'}, "https://o.example.org/n?a=1,2"),
+        ({"kind": "page", "param": "p", "most": 2}, {}, ROOT + "/l?x=1&p=2"),
         ("none", {}, None),
     ],
 )  # fmt: skip
@@ -160,6 +179,28 @@ def test_pagers(tmp_path, page, headers, expected):
     given = answer('[{"id": 10, "t": "abc"}, {"id": 9}]', **headers)
     listing = read_list(read, read.lists[0], given, {"root": ROOT}, ROOT + "/l?x=1")
     assert listing.next == expected
+
+
+@pytest.mark.parametrize(
+    ("page", "pages"),
+    [
+        ({"kind": "page", "param": "p", "most": 3}, ["1", "2", "3"]),
+        ({"kind": "page", "param": "p", "start": 0, "most": 2}, ["0", "1"]),
+        ({"kind": "page", "param": "p", "most": 1}, ["1"]),
+        ({"kind": "offset", "param": "p", "start": 0, "step": 20, "most": 3}, ["0", "20", "40"]),
+        ({"kind": "offset", "param": "p", "start": 0, "most": 2}, ["0", "2"]),
+    ],
+)
+def test_a_pager_stops_at_most(tmp_path, page, pages):
+    """`most` is how many pages one scan asks for, wherever the numbers begin."""
+    read = description.read(write(tmp_path, GOOD | {"page": page}))
+    asked, place = ROOT + "/l", page.get("start", 1)
+    seen = []
+    while asked is not None and len(seen) < 10:
+        seen.append(str(place))
+        asked = read_list(read, read.lists[0], answer('[{"id": 10}, {"id": 9}]'), {"root": ROOT}, asked).next
+        place = parameter(asked, "p") if asked else ""
+    assert seen == pages
 
 
 def test_addresses_wait_for_their_cursor():
@@ -194,3 +235,35 @@ def test_fields_fall_back_and_filter():
     assert values("a::attr(href)|re:/(?:p|q)/(\\d+)", item) == ["12"]
     assert values("xpath://a/@href|strip", item) == ["/p/12?x"]
     assert values('re:href="([^"]+)"', item) == ["/p/12?x"]
+
+
+def test_a_digest_changes_with_what_is_written():
+    """The mark of a value is the same for the same words, however they are laid out."""
+    assert values("text|digest", {"text": "ward  7\n"}) == values("text|digest", {"text": " ward 7"})
+    assert values("text|digest", {"text": "ward 7"}) != values("text|digest", {"text": "ward 8"})
+
+
+FEED = """<feed xmlns="http://www.w3.org/2005/Atom" xml:base="https://site.example.org/a/"><title>t</title><id>f</id>
+<entry xml:base="b/"><id>tag:1</id><title>{title}</title><link href="one"/><published>2026-11-20T10:00:00Z</published>
+<updated>{updated}</updated><content type="html" xml:base="c/">&lt;img src="p.png"&gt;</content></entry></feed>"""
+
+
+def feed(title="ward", updated="2026-11-20T10:00:00Z"):
+    """Return the only item of a feed."""
+    read = description.load("feed")
+    body = FEED.format(title=title, updated=updated)
+    return read_list(read, read.lists[0], answer(body, "application/atom+xml"), {"url": ROOT}, ROOT).items[0]
+
+
+def test_an_edited_entry_of_a_feed_is_a_new_one():
+    """What was changed later is told by its content; a feed that only stamps its entries anew gives nothing new."""
+    later = "2026-11-21T00:00:00Z"
+    assert feed().item_id == "tag:1"
+    assert feed("bed 4", later).item_id not in {"tag:1", feed("bed 5", later).item_id}
+    assert feed("bed 4", later).item_id == feed("bed 4", "2026-11-22T00:00:00Z").item_id
+
+
+def test_relative_links_of_a_feed_start_from_their_base():
+    """xml:base nests; the picture in a body starts from the base of that body."""
+    assert feed().url == "https://site.example.org/a/b/one"
+    assert feed().attachments == ("https://site.example.org/a/b/c/p.png",)

@@ -1,7 +1,7 @@
 """Every site there is: its recording replayed, its broken layout noticed, its place in the catalogue."""
 
 import pickle
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
@@ -57,7 +57,8 @@ def test_a_recorded_site_is_read(recording, tmp_path):
             expected = {key: item[key] for key in item if key not in {"holds", "at", "id"}}
             assert {key: told[key] for key in expected} == expected
             if "at" in item:
-                assert told["at"] == datetime.fromisoformat(str(item["at"])).isoformat()
+                wanted_at = datetime.fromisoformat(str(item["at"])).isoformat() if item["at"] else None
+                assert told["at"] == wanted_at
             assert all(holds(page, words) for words in item.get("holds", []))
             assert page.exchanges
         assert report.state is SiteState(scan.get("state", "working"))
@@ -80,10 +81,14 @@ def test_a_changed_layout_is_noticed(recording, tmp_path):
     """Each recording has a broken answer, and the scan says what it means: never an empty list."""
     assert recording.broken
     for number, broken in enumerate(recording.broken):
-        changed = {key: broken[key] for key in broken if key != "means"}
-        report = played(recording, 0, FileSink(tmp_path / f"sink{number}"), **changed)
+        changed = {key: broken[key] for key in broken if key not in {"means", "pause"}}
+        sink = FileSink(tmp_path / f"sink{number}")
+        report = played(recording, 0, sink, **changed)
         assert report.state is not SiteState.WORKING
         assert report.reason is Reason(broken.get("means", "layout-changed"))
+        if "pause" in broken:
+            until = datetime.fromisoformat(sink.cursors["paused-until"])
+            assert 0 <= broken["pause"] - (until - datetime.now(UTC)).total_seconds() < 60
 
 
 @pytest.mark.parametrize("name", sorted(catalogue.uses()))
