@@ -50,6 +50,8 @@ class GenericSpider(SiteSpider):
         self.plans = dict(self._plans())
         self.given: dict[str, str] = {}
         """What the session gave, once it is open."""
+        self.shut: FetchFailed | None = None
+        """Why there is no session: a refused login is not tried again for the next list."""
 
     async def streams(self, fetcher: Fetcher) -> AsyncIterator[Stream]:
         """Yield each list of each instance, for each value of the options that are lists."""
@@ -74,13 +76,23 @@ class GenericSpider(SiteSpider):
         while True:
             try:
                 if self.description.session and not self.given:
-                    self.given = await opened(fetcher, self.description.session, self._names({}))
                     renewed = True
+                    self.given = await self._opened(fetcher)
                 return await self._listing(fetcher, stream, place, cursor, validators)
             except FetchFailed as failure:
-                if failure.reason is not Reason.LOGIN or renewed or not self.description.session:
-                    raise
+                told = self._told(failure)
+                if told.reason is not Reason.LOGIN or renewed or not self.description.session:
+                    raise told from None
                 self.given = {}
+
+    async def _opened(self, fetcher: Fetcher) -> dict[str, str]:
+        """Return what the session gives, or raise why it was refused, be it for an earlier list of this scan."""
+        if self.shut is None:
+            try:
+                return await opened(fetcher, self.description.session, self._names({}))
+            except FetchFailed as failure:
+                self.shut = self._told(failure)
+        raise self.shut
 
     async def _listing(
         self, fetcher: Fetcher, stream: Stream, place: str, cursor: str | None, validators: Validators | None
@@ -100,7 +112,9 @@ class GenericSpider(SiteSpider):
         )  # fmt: skip
         if answer.unchanged:
             return Listing(items=(), answer=answer)
-        return read_list(self.description, rules, answer, names, url, prefix=plan.prefix, place=place)
+        return read_list(
+            self.description, rules, answer, names, url, prefix=plan.prefix + fill(rules.prefix, names), place=place
+        )
 
     async def capture(self, fetcher: Fetcher, item: Item, listing: Listing) -> Capture:
         """Return what the list gave of the item, and its raw content if it lies elsewhere."""
@@ -113,7 +127,10 @@ class GenericSpider(SiteSpider):
         published_at, author = None, None
         for url in item.fields["raw_urls"]:
             headers, secret = self._headers(self._names({})) if _same_host(url, listing.answer.url) else ({}, ())
-            answer = await fetcher.get(url, "item", headers=headers, secret_headers=secret)
+            try:
+                answer = await fetcher.get(url, "item", headers=headers, secret_headers=secret)
+            except FetchFailed as failure:
+                raise self._told(failure) from None
             refuse(self.description, answer)
             captured = read_raw(raw, answer, item.fields.get("name") or "")
             parts[:0] = captured.parts
@@ -121,6 +138,15 @@ class GenericSpider(SiteSpider):
             attachments.extend(captured.attachments)
             published_at, author = published_at or captured.published_at, author or captured.author
         return Capture(tuple(parts), tuple(exchanges), tuple(dict.fromkeys(attachments)), published_at, author)
+
+    def _told(self, failure: FetchFailed) -> FetchFailed:
+        """Return the failure as the site's own rules tell it, if they know the refusal."""
+        try:
+            if failure.refusal is not None:
+                refuse(self.description, failure.refusal)
+        except FetchFailed as told:
+            return told
+        return failure
 
     def _plans(self) -> list[tuple[str, _Plan]]:
         """Return every list to be read, by the name under which its cursor is kept."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crawler import description
-from crawler.expressions import moment, values
+from crawler.expressions import moment, search, values
 from crawler.fetcher import Answer
 from crawler.generic import GenericSpider
 from crawler.health import FetchFailed
@@ -43,6 +43,7 @@ def test_shipped_descriptions_can_be_read_and_built(name):
     read = description.load(name)
     assert read.about
     options = {key: ROOT for key, default in read.options.items() if default is None}
+    options |= {"budget": 5.0} if read.cost else {}
     GenericSpider(SiteSettings(name="x", use=name, every=60.0, options=options), read)
 
 
@@ -194,3 +195,59 @@ def test_fields_fall_back_and_filter():
     assert values("a::attr(href)|re:/(?:p|q)/(\\d+)", item) == ["12"]
     assert values("xpath://a/@href|strip", item) == ["/p/12?x"]
     assert values('re:href="([^"]+)"', item) == ["/p/12?x"]
+
+
+def test_a_page_that_spans_ids_may_show_few_of_them(tmp_path):
+    """The next page lies below the lowest id; below what was asked for, if nothing lower was shown; and ends at 0."""
+    read = description.read(write(tmp_path, GOOD | {"page": {"kind": "before_id", "param": "b", "step": 50}}))
+
+    def following(body, asked):
+        return read_list(read, read.lists[0], answer(body), {"root": ROOT}, ROOT + asked).next
+
+    assert following('[{"id": 130}, {"id": 120}]', "/l") == ROOT + "/l?b=120"
+    assert following('[{"id": 120}]', "/l?b=120") == ROOT + "/l?b=70"
+    assert following("[]", "/l?b=70") == ROOT + "/l?b=20"
+    assert following("[]", "/l?b=20") is None
+    assert following("[]", "/l") is None
+
+
+def test_a_list_that_leads_to_itself_ends(tmp_path):
+    """A pager that says the same place again is at its end, instead of asking for ever."""
+    read = description.read(write(tmp_path, GOOD | {"page": {"kind": "token", "param": "t", "from": "[0].t"}}))
+    listing = read_list(read, read.lists[0], answer('[{"id": 1, "t": "a"}]'), {"root": ROOT}, ROOT + "/l?t=a")
+    assert listing.next is None
+
+
+def test_json_is_joined_with_what_stands_beside_its_list():
+    """`beside` lets entries see what all share, `having` finds what their ids refer to, in the order of the answer."""
+    media = [{"k": "a", "u": 1}, {"k": "b", "u": 2}, {"u": 3}]
+    first, second = search("beside(data, media)", {"data": [{"id": 1, "keys": ["b", "a"]}, {"id": 2}], "media": media})
+    assert values("having(beside, 'k', keys || `[]`)[].u", first) == ["1", "2"]
+    assert values("having(beside, 'k', keys || `[]`)[].u", second) == []
+
+
+def test_an_entry_of_another_shape_is_counted(tmp_path):
+    """An expression that meets another type makes its entry unreadable, and no fault of ours."""
+    rules = GOOD["list"] | {"text": "join(' ', texts)"}
+    read = description.read(write(tmp_path, GOOD | {"list": rules}))
+    body = '[{"id": 1, "texts": ["a"]}, {"id": 2, "texts": null}]'
+    listing = read_list(read, read.lists[0], answer(body), {"root": ROOT}, ROOT)
+    assert (len(listing.items), listing.unreadable) == (1, 1)
+
+
+def test_a_feed_loses_the_session_in_its_addresses(tmp_path):
+    """`id` and `link` of a feed's list are filters on what the feed gives; without them it stays as it is."""
+    feed = "<rss version='2.0'><channel><item><title>t</title><guid>https://f.example/?s=1&amp;t=2</guid></item></channel></rss>"
+    for fields, expected in (({"id": r"re:.+|sub:s=\d&=>"}, "https://f.example/?t=2"), ({}, "https://f.example/?s=1&t=2")):
+        read = description.read(write(tmp_path, {"kind": "feed", "list": {"url": "x", **fields}}))
+        listing = read_list(read, read.lists[0], answer(feed, "application/rss+xml"), {}, ROOT)
+        assert [item.item_id for item in listing.items] == [expected]
+
+
+def test_a_refusal_is_read_in_its_own_charset(tmp_path):
+    """A pattern in Chinese meets a page in GBK."""
+    read = description.read(write(tmp_path, GOOD | {"fail": [{"re": "尚未登录", "means": "login-needed"}]}))
+    page = '<meta charset="gbk"><p>抱歉，您尚未登录</p>'.encode("gbk")
+    with pytest.raises(FetchFailed) as failure:
+        read_list(read, read.lists[0], answer(page, "text/html"), {"root": ROOT}, ROOT)
+    assert failure.value.reason is Reason.LOGIN
