@@ -170,7 +170,7 @@ class GenericSpider(SiteSpider):
         """Return what `{name}` stands for in the description's templates; secrets are read here and kept nowhere."""
         first = {name: (_several(text) or [""])[0] for name, text in self.settings.items()}
         names = {**first, **chosen}
-        return {name: _revealed(text, self.site.name) for name, text in names.items()} | self.given
+        return {name: revealed(text, self.site.name) for name, text in names.items()} | self.given
 
     def _cursor(self, rules: ListRules, cursor: str | None) -> str:
         """Return the cursor as an address may carry it."""
@@ -190,7 +190,7 @@ class GenericSpider(SiteSpider):
             if any(names.get(name) == "" for name in used):
                 continue
             headers[key] = fill(template, names)
-            if used & (self.given.keys() | {name for name, text in self.settings.items() if _is_secret(text)}):
+            if used & (self.given.keys() | {name for name, text in self.settings.items() if is_secret(text)}):
                 secret.append(key)
         return headers, tuple(secret)
 
@@ -250,13 +250,14 @@ def _same_host(url: str, other: str) -> bool:
     return urlsplit(url).netloc == urlsplit(other).netloc
 
 
-def _is_secret(option: Any) -> bool:
+def is_secret(option: Any) -> bool:
+    """Tell whether an option only says where a secret lies."""
     return isinstance(option, str) and option.startswith(("env:", "file:"))
 
 
-def _revealed(option: str, site: str) -> str:
+def revealed(option: str, site: str) -> str:
     """Return a secret that is given by reference: `env:NAME` or `file:PATH`."""
-    if not _is_secret(option):
+    if not is_secret(option):
         return option
     scheme, _, name = option.partition(":")
     if scheme == "env":

@@ -96,13 +96,18 @@ READS = [
     ("discourse", "discourse/posts_latest.json", "application/json", {}, "15", b"holla"),
     ("mastodon", "mastodon/tag_timeline.json", "application/json", {}, None, None),
     ("lemmy", "lemmy/v3_post_list.json", "application/json", {}, "1", "正文".encode()),
+    ("lemmy_v4", "lemmy/v4_post_list.json", "application/json", {}, "1", "正文".encode()),
+    ("nodebb", "nodebb/recent_posts.json", "application/json", {}, "2", b"LEAK-CANARY"),
+    ("reddit_oauth", "reddit/listing_new.json", "application/json", {}, "t3_48fbm9", None),
+    ("vk_search", "vk/newsfeed_search.json", "application/json", {}, "-1_1", b"LEAK-CANARY"),
+    ("youtube_comments", "youtube/commentThreads.json", "application/json", {}, "Ugx", b"LEAK-CANARY"),
     ("misskey", "misskey/notes_local_timeline.json", "application/json", {}, "af1x2y3z4w", b"LEAK-CANARY"),
     ("hn_algolia", "hn_algolia/search_by_date.json", "application/json", {}, None, None),
     ("stackexchange", "stackexchange/questions.json", "application/json", {}, "1", b"LEAK-CANARY"),
     ("codepad", "codepad/recent.html", "text/html", {}, None, None),
-    ("feed", "phpbb/feed.atom.xml", "application/atom+xml", {},
+    ("phpbb", "phpbb/feed.atom.xml", "application/atom+xml", {},
      "https://forum.example/viewtopic.php?p=2#p2", b"LEAK-CANARY"),
-    ("feed", "reddit/new.rss.xml", "application/atom+xml", {}, None, None),
+    ("reddit_rss", "reddit/new.rss.xml", "application/atom+xml", {}, "t3_1abcde0", b"LEAK-CANARY"),
 ]  # fmt: skip
 
 
