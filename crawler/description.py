@@ -47,6 +47,7 @@ class Pager:
     """JMESPath of the token, or `min` / `max` of the items' ids."""
     start: int = 1
     step: int = 1
+    """For `before_id`: how many ids a page spans, for a site whose pages may show few of them or none."""
     css: str = ""
     """For `next`: where the address of the next page stands."""
     more: str = ""
@@ -112,6 +113,8 @@ class Step:
     body: Mapping[str, Any] | None = None
     form: Mapping[str, str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    basic: str = ""
+    """`{user}:{password}` of HTTP Basic authentication (RFC 7617)."""
     kind: Literal["json", "html", "text"] = "json"
     take: Mapping[str, str] = field(default_factory=dict)
     """Name → expression on the answer."""
@@ -138,6 +141,8 @@ class ListRules:
     raw: Raw | None = None
     permalink: str = ""
     """Address for people, with `{field}`; without it the field `link`."""
+    prefix: str = ""
+    """Stands before every id, with `{option}`: for ids that are unique only within what an option names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +185,6 @@ class Description:
     """JMESPath of seconds that the answer asks to wait."""
     cost: float = 0.0
     """Money that one listed item costs; the option `budget` caps it per month."""
-    via: Literal["", "tor"] = ""
     tested: Tested = field(default_factory=Tested)
 
     @property
@@ -234,9 +238,9 @@ def placeholders(description: Description) -> set[str]:
     """Return every `{name}` that stands in the description's addresses, headers and bodies."""
     texts = [*description.headers.values()]
     for step in description.session:
-        texts += [step.url, str(step.body or ""), str(step.form or ""), *step.headers.values()]
+        texts += [step.url, str(step.body or ""), str(step.form or ""), step.basic, *step.headers.values()]
     for rules in description.lists:
-        texts += [rules.url, rules.permalink, str(rules.body or ""), str(rules.form or "")]
+        texts += [rules.url, rules.permalink, rules.prefix, str(rules.body or ""), str(rules.form or "")]
         texts += [rules.raw.url] if rules.raw else []
     return {match.group(1) for text in texts for match in PLACEHOLDER.finditer(text)}
 

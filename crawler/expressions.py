@@ -1,7 +1,9 @@
 """The small language in which a description says where a field stands.
 
 HTML:  `css`, `css::text`, `css::attr(name)`, `xpath:…`, `re:…` on the entry's source, `a || b` for the first with a
-       value. JSON: JMESPath with one more function, `entries(object)` → `[{key, value}]`. Text: `re:…`.
+       value. JSON: JMESPath with more functions: `entries(object)` → `[{key, value}]`; `beside(list, any)` → each
+       entry with `any` under `beside`; `having(list, 'key', values)` → the entries whose `key` is one of the values.
+       Text: `re:…`.
 All:   filters behind `|`: `epoch`, `tz:Area/City` (a time without a zone), `date:%d.%m.%Y` (strptime), `zh_time` (as
        Chinese sites write it, in their zone: 5分钟前, 今天 10:00, 11月21日), `strip`, `unquote`, `digest` (a mark of a
        value: what changes is new), `sub:a=>b`, `re:…`: the first group, else all.
@@ -18,20 +20,34 @@ from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 import jmespath  # type: ignore[import-untyped]
-from jmespath import functions
+from jmespath import exceptions, functions
 from parsel import Selector
 
 _FILTERS = re.compile(r"\|(?=(?:epoch|strip|unquote|digest|zh_time)(?:\||$)|re:|tz:|date:|sub:)")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
+Unlike = exceptions.JMESPathTypeError
+"""JSON has a value of another type where an expression wants a text, a list or an object."""
+
+
 class _Functions(functions.Functions):
-    """JMESPath's functions and `entries`."""
+    """JMESPath's functions and ours."""
 
     @functions.signature({"types": ["object"]})  # type: ignore[untyped-decorator]
     def _func_entries(self, mapping: dict[str, Any]) -> list[dict[str, Any]]:
         """Return an object as a list of its keys and values."""
         return [{"key": key, "value": value} for key, value in mapping.items()]
+
+    @functions.signature({"types": ["array"]}, {"types": []})  # type: ignore[untyped-decorator]
+    def _func_beside(self, entries: list[dict[str, Any]], shared: Any) -> list[dict[str, Any]]:
+        """Return each entry with what all share: an entry's fields cannot see what stands beside the list."""
+        return [{**entry, "beside": shared} for entry in entries]
+
+    @functions.signature({"types": ["array"]}, {"types": ["string"]}, {"types": ["array"]})  # type: ignore[untyped-decorator]
+    def _func_having(self, entries: list[dict[str, Any]], key: str, wanted: list[Any]) -> list[dict[str, Any]]:
+        """Return the entries whose value under `key` is wanted: what ids refer to."""
+        return [entry for entry in entries if entry.get(key) in wanted]
 
 
 _OPTIONS = jmespath.Options(custom_functions=_Functions())

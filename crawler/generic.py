@@ -65,6 +65,8 @@ class GenericSpider(SiteSpider):
         self.plans = dict(self._plans())
         self.given: dict[str, str] = {}
         """What the session gave, once it is open."""
+        self.shut: FetchFailed | None = None
+        """Why there is no session: a refused login is not tried again for the next list."""
 
     async def streams(self, fetcher: Fetcher) -> AsyncIterator[Stream]:
         """Yield each list of each instance, for each value of the options that are lists."""
@@ -90,13 +92,22 @@ class GenericSpider(SiteSpider):
             try:
                 if self.description.session and not self.given:
                     renewed = True
-                    self.given = await opened(fetcher, self.description.session, self._names({}))
+                    self.given = await self._opened(fetcher)
                 return await self._listing(fetcher, stream, place, cursor, validators)
             except FetchFailed as failure:
                 told = self._told(failure)
                 if told.reason is not Reason.LOGIN or renewed or not self.description.session:
                     raise told from None
                 self.given = {}
+
+    async def _opened(self, fetcher: Fetcher) -> dict[str, str]:
+        """Return what the session gives, or raise why it was refused, be it for an earlier list of this scan."""
+        if self.shut is None:
+            try:
+                return await opened(fetcher, self.description.session, self._names({}))
+            except FetchFailed as failure:
+                self.shut = self._told(failure)
+        raise self.shut
 
     async def _listing(
         self, fetcher: Fetcher, stream: Stream, place: str, cursor: str | None, validators: Validators | None
@@ -116,13 +127,15 @@ class GenericSpider(SiteSpider):
         )  # fmt: skip
         if answer.unchanged:
             return Listing(items=(), answer=answer)
-        return read_list(self.description, rules, answer, names, url, prefix=plan.prefix, place=place)
+        return read_list(
+            self.description, rules, answer, names, url, prefix=plan.prefix + fill(rules.prefix, names), place=place
+        )
 
     async def capture(self, fetcher: Fetcher, item: Item, listing: Listing) -> Capture:
         """Return what the list gave of the item, and its raw content if it lies elsewhere."""
         parts = list(item.parts)
         if not item.fields["raw_urls"]:
-            return Capture(tuple(parts), listing.answer.exchanges, self._wanted(item.attachments))
+            return Capture(tuple(parts), listing.answer.exchanges, item.attachments)
         raw = item.fields.get("raw") or Raw(type="html")
         # The list is no evidence of what lies elsewhere, and shows the neighbours.
         exchanges, attachments = list[Exchange](), list(item.attachments)
@@ -148,12 +161,7 @@ class GenericSpider(SiteSpider):
             exchanges.extend(answer.exchanges)
             attachments.extend(captured.attachments)
             published_at, author = published_at or captured.published_at, author or captured.author
-        found = self._wanted(tuple(dict.fromkeys(attachments)))
-        return Capture(tuple(parts), tuple(exchanges), found, published_at, author)
-
-    def _wanted(self, attachments: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the pictures and files that are fetched: none over Tor, where holding one may be a crime."""
-        return () if self.description.via == "tor" else attachments
+        return Capture(tuple(parts), tuple(exchanges), tuple(dict.fromkeys(attachments)), published_at, author)
 
     def _told(self, failure: FetchFailed) -> FetchFailed:
         """Return the failure as the site's own rules tell it, if they know the refusal."""
@@ -186,7 +194,7 @@ class GenericSpider(SiteSpider):
         """Return what `{name}` stands for in the description's templates; secrets are read here and kept nowhere."""
         first = {name: (_several(text) or [""])[0] for name, text in self.settings.items()}
         names = {**first, **chosen}
-        return {name: _revealed(text, self.site.name) for name, text in names.items()} | self.given
+        return {name: revealed(text, self.site.name) for name, text in names.items()} | self.given
 
     def _cursor(self, rules: ListRules, cursor: str | None) -> str:
         """Return the cursor as an address may carry it."""
@@ -206,7 +214,7 @@ class GenericSpider(SiteSpider):
             if any(names.get(name) == "" for name in used):
                 continue
             headers[key] = fill(template, names)
-            if used & (self.given.keys() | {name for name, text in self.settings.items() if _is_secret(text)}):
+            if used & (self.given.keys() | {name for name, text in self.settings.items() if is_secret(text)}):
                 secret.append(key)
         return headers, tuple(secret)
 
@@ -266,13 +274,14 @@ def _same_host(url: str, other: str) -> bool:
     return urlsplit(url).netloc == urlsplit(other).netloc
 
 
-def _is_secret(option: Any) -> bool:
+def is_secret(option: Any) -> bool:
+    """Tell whether an option only says where a secret lies."""
     return isinstance(option, str) and option.startswith(("env:", "file:"))
 
 
-def _revealed(option: str, site: str) -> str:
+def revealed(option: str, site: str) -> str:
     """Return a secret that is given by reference: `env:NAME` or `file:PATH`."""
-    if not _is_secret(option):
+    if not is_secret(option):
         return option
     scheme, _, name = option.partition(":")
     if scheme == "env":

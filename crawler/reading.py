@@ -8,14 +8,13 @@ from typing import Any
 from urllib.parse import urljoin
 
 import feedparser
-from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]
 from parsel import Selector
 
 from crawler.attachments import absolute, attachments_of
 from crawler.charset import text_of
 from crawler.cursors import rank
 from crawler.description import Description, ListRules, Pager
-from crawler.expressions import moment, search, value, values
+from crawler.expressions import Unlike, moment, search, value, values
 from crawler.fetcher import Answer
 from crawler.health import FetchFailed
 from crawler.spider import Item, Listing
@@ -40,15 +39,20 @@ def read_list(
     """
     refuse(description, answer)
     reader = {"json": _read_json, "feed": _read_feed, "html": _read_html, "text": _read_text}[description.kind]
-    entries, document = reader(description, rules, answer)
+    try:
+        entries, document = reader(description, rules, answer)
+    except Unlike:
+        raise FetchFailed(Reason.CHANGED, "the list has not the shape that the description says") from None
     read = _feed_item if isinstance(entries, _Feed) else _item
-    items = []
-    for entry in entries:
+
+    def item_of(entry: Any) -> Item | None:
+        """Return an entry as an item; one of another shape is as unreadable as one without an id."""
         try:
-            items.append(read(rules, entry, answer, names, prefix, fetch_link=description.fetch_link))
-        except JMESPathError:
-            # An expression that cannot be computed, as of a sum of words and nothing: this entry is not as described.
-            items.append(None)
+            return read(rules, entry, answer, names, prefix, fetch_link=description.fetch_link)
+        except Unlike:
+            return None
+
+    items = [item_of(entry) for entry in entries]
     readable = tuple(item for item in items if item is not None)
     if entries and not readable:
         raise FetchFailed(Reason.CHANGED, "no entry of the list has an id any more")
@@ -67,7 +71,7 @@ def refuse(description: Description, answer: Answer) -> None:
     for rule in description.fail:
         if rule.status is not None and rule.status != answer.status:
             continue
-        if rule.pattern and not re.search(rule.pattern.encode(), answer.body[:100_000]):
+        if rule.pattern and not re.search(rule.pattern, text_of(answer, description.encoding)[:100_000]):
             continue
         if rule.url and not re.search(rule.url, answer.url):
             continue
@@ -168,6 +172,10 @@ def _feed_item(
     own = urljoin(answer.url, entry.get("link") or "")
     link = own if entry.get("link") and own.startswith("http") else ""
     item_id = entry.get("id") or entry.get("link")
+    if "id" in rules.fields and item_id:
+        item_id = value(rules.fields["id"], item_id)
+    if "link" in rules.fields:
+        link = value(rules.fields["link"], link) or link
     if not item_id:
         return None
     title, author = entry.get("title", ""), entry.get("author", "")
@@ -233,7 +241,7 @@ def _item(
         raw_urls, files = absolute(files, base), []
     elif rules.raw is not None and rules.raw.url:
         raw_urls = (urljoin(base, fill(rules.raw.url, known)),)
-    record = [text_part("record", _source(entry), "application/json")] if "record" in fields else []
+    record = [_record(entry)] if "record" in fields else []
     named = [(name, found.get(name)) for name in ("text", "title", "author")]
     return Item(
         item_id=prefix + short_id(found["id"] or "") + (f"@{found['version']}" if found.get("version") else ""),
@@ -256,8 +264,11 @@ def _item(
     )
 
 
-def _source(entry: Any) -> str:
-    return json.dumps(entry, ensure_ascii=False) if not isinstance(entry, Selector) else str(entry.get())
+def _record(entry: Any) -> Part:
+    """Return the whole entry as a part."""
+    if isinstance(entry, Selector):
+        return text_part("record", str(entry.get()), "text/html")
+    return text_part("record", json.dumps(entry, ensure_ascii=False), "application/json")
 
 
 def _named(*texts: tuple[str, str | None]) -> tuple[Part, ...]:
@@ -280,7 +291,9 @@ def _next(
 ) -> str | None:
     """Return where the list goes on, or None at its end."""
     pager = rules.page
-    if pager.kind == "none" or not items or (pager.more and not search(pager.more, document)):
+    if pager.kind == "none" or (pager.more and not search(pager.more, document)):
+        return None
+    if not items and not (pager.kind == "before_id" and pager.step > 1):
         return None
     if pager.kind == "link_header":
         found = re.search(r"<([^>]{1,2000})>\s*;[^,]*\brel=\"?next\b", answer.header("link"))
@@ -292,7 +305,8 @@ def _next(
     token = _token(rules, document, items, here)
     if token is None or _is_last(pager, here, token):
         return None
-    return token if rules.method == "POST" else with_parameter(asked, pager.param, token)
+    further = token if rules.method == "POST" else with_parameter(asked, pager.param, token)
+    return further if further not in {asked, place} else None
 
 
 def _is_last(pager: Pager, here: str, token: str) -> bool:
@@ -312,4 +326,13 @@ def _token(rules: ListRules, document: Any, items: tuple[Item, ...], current: st
     if pager.kind == "token":
         return value(pager.source, document)
     ids = sorted((str(item.fields["id"]) for item in items), key=rank)
+    if pager.kind == "before_id" and pager.step > 1:
+        return _below(ids, current, pager.step)
     return ids[-1] if (pager.source or {"after_id": "max"}.get(pager.kind)) == "max" else ids[0]
+
+
+def _below(ids: list[str], current: str, step: int) -> str | None:
+    """Return the id before which the next page lies: a page that went no lower than asked may hide what it spans."""
+    lowest = int(ids[0] if ids else current or 0)
+    below = lowest if not current or lowest < int(current) else int(current) - step
+    return str(below) if below > 0 else None

@@ -1,5 +1,6 @@
 """What a described site wants before its lists: a token, a visitor's cookie. Nothing of it is kept or shown."""
 
+import base64
 import json
 from collections.abc import Mapping
 from urllib.parse import urlencode
@@ -30,6 +31,8 @@ async def opened(fetcher: Fetcher, steps: tuple[Step, ...], names: Mapping[str, 
 
 async def _asked(fetcher: Fetcher, step: Step, names: Mapping[str, str]) -> Answer:
     headers = {key: fill(text, names) for key, text in step.headers.items()}
+    if step.basic:
+        headers["Authorization"] = "Basic " + base64.b64encode(fill(step.basic, names).encode()).decode()
     body = b""
     if step.form is not None:
         body = urlencode(fill_all(step.form, names)).encode()

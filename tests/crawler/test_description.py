@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crawler import description
-from crawler.expressions import moment, values
+from crawler.expressions import moment, search, values
 from crawler.fetcher import Answer
 from crawler.generic import GenericSpider
 from crawler.health import FetchFailed
@@ -43,6 +43,7 @@ def test_shipped_descriptions_can_be_read_and_built(name):
     read = description.load(name)
     assert read.about
     options = {key: ROOT for key, default in read.options.items() if default is None}
+    options |= {"budget": 5.0} if read.cost else {}
     GenericSpider(SiteSettings(name="x", use=name, every=60.0, options=options), read)
 
 
@@ -95,6 +96,11 @@ READS = [
     ("discourse", "discourse/posts_latest.json", "application/json", {}, "15", b"holla"),
     ("mastodon", "mastodon/tag_timeline.json", "application/json", {}, None, None),
     ("lemmy", "lemmy/v3_post_list.json", "application/json", {}, "1", "正文".encode()),
+    ("lemmy_v4", "lemmy/v4_post_list.json", "application/json", {}, "1", "正文".encode()),
+    ("nodebb", "nodebb/recent_posts.json", "application/json", {}, "2", b"LEAK-CANARY"),
+    ("reddit_oauth", "reddit/listing_new.json", "application/json", {}, "t3_48fbm9", None),
+    ("vk_search", "vk/newsfeed_search.json", "application/json", {}, "-1_1", b"LEAK-CANARY"),
+    ("youtube_comments", "youtube/commentThreads.json", "application/json", {}, "Ugx", b"LEAK-CANARY"),
     ("misskey", "misskey/notes_local_timeline.json", "application/json", {}, "af1x2y3z4w", b"LEAK-CANARY"),
     ("hn_algolia", "hn_algolia/search_by_date.json", "application/json", {}, None, None),
     ("stackexchange", "stackexchange/questions.json", "application/json", {}, "1", b"LEAK-CANARY"),
@@ -108,9 +114,9 @@ READS = [
     ("ransomlook", "ransomlook/api_recent.json", "application/json", {}, None, None),
     ("ahmia", "ahmia/results.html", "text/html", {}, None, None),
     ("codepad", "codepad/recent.html", "text/html", {}, None, None),
-    ("feed", "phpbb/feed.atom.xml", "application/atom+xml", {},
+    ("phpbb", "phpbb/feed.atom.xml", "application/atom+xml", {},
      "https://forum.example/viewtopic.php?p=2#p2", b"LEAK-CANARY"),
-    ("feed", "reddit/new.rss.xml", "application/atom+xml", {}, None, None),
+    ("reddit_rss", "reddit/new.rss.xml", "application/atom+xml", {}, "t3_1abcde0", b"LEAK-CANARY"),
 ]  # fmt: skip
 
 
@@ -267,3 +273,57 @@ def test_relative_links_of_a_feed_start_from_their_base():
     """xml:base nests; the picture in a body starts from the base of that body."""
     assert feed().url == "https://site.example.org/a/b/one"
     assert feed().attachments == ("https://site.example.org/a/b/c/p.png",)
+def test_a_page_that_spans_ids_may_show_few_of_them(tmp_path):
+    """The next page lies below the lowest id; below what was asked for, if nothing lower was shown; and ends at 0."""
+    read = description.read(write(tmp_path, GOOD | {"page": {"kind": "before_id", "param": "b", "step": 50}}))
+
+    def following(body, asked):
+        return read_list(read, read.lists[0], answer(body), {"root": ROOT}, ROOT + asked).next
+
+    assert following('[{"id": 130}, {"id": 120}]', "/l") == ROOT + "/l?b=120"
+    assert following('[{"id": 120}]', "/l?b=120") == ROOT + "/l?b=70"
+    assert following("[]", "/l?b=70") == ROOT + "/l?b=20"
+    assert following("[]", "/l?b=20") is None
+    assert following("[]", "/l") is None
+
+
+def test_a_list_that_leads_to_itself_ends(tmp_path):
+    """A pager that says the same place again is at its end, instead of asking for ever."""
+    read = description.read(write(tmp_path, GOOD | {"page": {"kind": "token", "param": "t", "from": "[0].t"}}))
+    listing = read_list(read, read.lists[0], answer('[{"id": 1, "t": "a"}]'), {"root": ROOT}, ROOT + "/l?t=a")
+    assert listing.next is None
+
+
+def test_json_is_joined_with_what_stands_beside_its_list():
+    """`beside` lets entries see what all share, `having` finds what their ids refer to, in the order of the answer."""
+    media = [{"k": "a", "u": 1}, {"k": "b", "u": 2}, {"u": 3}]
+    first, second = search("beside(data, media)", {"data": [{"id": 1, "keys": ["b", "a"]}, {"id": 2}], "media": media})
+    assert values("having(beside, 'k', keys || `[]`)[].u", first) == ["1", "2"]
+    assert values("having(beside, 'k', keys || `[]`)[].u", second) == []
+
+
+def test_an_entry_of_another_shape_is_counted(tmp_path):
+    """An expression that meets another type makes its entry unreadable, and no fault of ours."""
+    rules = GOOD["list"] | {"text": "join(' ', texts)"}
+    read = description.read(write(tmp_path, GOOD | {"list": rules}))
+    body = '[{"id": 1, "texts": ["a"]}, {"id": 2, "texts": null}]'
+    listing = read_list(read, read.lists[0], answer(body), {"root": ROOT}, ROOT)
+    assert (len(listing.items), listing.unreadable) == (1, 1)
+
+
+def test_a_feed_loses_the_session_in_its_addresses(tmp_path):
+    """`id` and `link` of a feed's list are filters on what the feed gives; without them it stays as it is."""
+    feed = "<rss version='2.0'><channel><item><title>t</title><guid>https://f.example/?s=1&amp;t=2</guid></item></channel></rss>"
+    for fields, expected in (({"id": r"re:.+|sub:s=\d&=>"}, "https://f.example/?t=2"), ({}, "https://f.example/?s=1&t=2")):
+        read = description.read(write(tmp_path, {"kind": "feed", "list": {"url": "x", **fields}}))
+        listing = read_list(read, read.lists[0], answer(feed, "application/rss+xml"), {}, ROOT)
+        assert [item.item_id for item in listing.items] == [expected]
+
+
+def test_a_refusal_is_read_in_its_own_charset(tmp_path):
+    """A pattern in Chinese meets a page in GBK."""
+    read = description.read(write(tmp_path, GOOD | {"fail": [{"re": "尚未登录", "means": "login-needed"}]}))
+    page = '<meta charset="gbk"><p>抱歉，您尚未登录</p>'.encode("gbk")
+    with pytest.raises(FetchFailed) as failure:
+        read_list(read, read.lists[0], answer(page, "text/html"), {"root": ROOT}, ROOT)
+    assert failure.value.reason is Reason.LOGIN
