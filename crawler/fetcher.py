@@ -128,7 +128,7 @@ class Fetcher:
                 return answer
             pause = retry_after(answer.header("retry-after"))
             if not (reason is Reason.RATE_LIMITED or (answer.status == 503 and pause)):
-                raise FetchFailed(reason)
+                raise FetchFailed(reason, refusal=answer)
             pause = pause or 5.0 * 2**attempt
             self.pause(url, pause)
             if pause > MAX_WAIT or attempt == MAX_TRIES:

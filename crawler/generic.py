@@ -45,6 +45,7 @@ class GenericSpider(SiteSpider):
         super().__init__(site)
         self.description = description
         self.cookies = description.cookies
+        self.attachment_headers = description.attachment_headers
         self.profile = description.profile
         self.settings = resolve_options(description, site)
         self.plans = dict(self._plans())
@@ -74,12 +75,13 @@ class GenericSpider(SiteSpider):
         while True:
             try:
                 if self.description.session and not self.given:
-                    self.given = await opened(fetcher, self.description.session, self._names({}))
                     renewed = True
+                    self.given = await opened(fetcher, self.description.session, self._names({}))
                 return await self._listing(fetcher, stream, place, cursor, validators)
             except FetchFailed as failure:
-                if failure.reason is not Reason.LOGIN or renewed or not self.description.session:
-                    raise
+                told = self._told(failure)
+                if told.reason is not Reason.LOGIN or renewed or not self.description.session:
+                    raise told from None
                 self.given = {}
 
     async def _listing(
@@ -113,7 +115,10 @@ class GenericSpider(SiteSpider):
         published_at, author = None, None
         for url in item.fields["raw_urls"]:
             headers, secret = self._headers(self._names({})) if _same_host(url, listing.answer.url) else ({}, ())
-            answer = await fetcher.get(url, "item", headers=headers, secret_headers=secret)
+            try:
+                answer = await fetcher.get(url, "item", headers=headers, secret_headers=secret)
+            except FetchFailed as failure:
+                raise self._told(failure) from None
             refuse(self.description, answer)
             captured = read_raw(raw, answer, item.fields.get("name") or "")
             parts[:0] = captured.parts
@@ -121,6 +126,15 @@ class GenericSpider(SiteSpider):
             attachments.extend(captured.attachments)
             published_at, author = published_at or captured.published_at, author or captured.author
         return Capture(tuple(parts), tuple(exchanges), tuple(dict.fromkeys(attachments)), published_at, author)
+
+    def _told(self, failure: FetchFailed) -> FetchFailed:
+        """Return the failure as the site's own rules tell it, if they know the refusal."""
+        try:
+            if failure.refusal is not None:
+                refuse(self.description, failure.refusal)
+        except FetchFailed as told:
+            return told
+        return failure
 
     def _plans(self) -> list[tuple[str, _Plan]]:
         """Return every list to be read, by the name under which its cursor is kept."""

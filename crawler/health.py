@@ -3,20 +3,28 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from model.errors import SiteError
 from model.page import Reason
 from model.scan import SiteState
 
+if TYPE_CHECKING:
+    from crawler.fetcher import Answer
+
 
 class FetchFailed(SiteError):
     """A request that gave no page. Carries the reason; its message never quotes a URL or a body."""
 
-    def __init__(self, reason: Reason, message: str = "", pause: float = 0.0) -> None:
-        """Take the reason, a message without content, and the seconds for which the site wants to be left alone."""
+    def __init__(self, reason: Reason, message: str = "", pause: float = 0.0, refusal: "Answer | None" = None) -> None:
+        """Take the reason, a message without content, and the seconds for which the site wants to be left alone.
+
+        `refusal` is the answer that was none, for a site whose own rules know better what it means.
+        """
         super().__init__(message or reason.value)
         self.reason = reason
         self.pause = pause
+        self.refusal = refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,7 @@ CONSEQUENCES: Mapping[Reason, Consequence] = {
     Reason.TIMEOUT: Consequence(SiteState.FAILING),
     Reason.SERVER: Consequence(SiteState.FAILING),
     Reason.INTERNAL: Consequence(SiteState.FAILING),
-    Reason.LIMIT: Consequence(SiteState.WORKING),
+    Reason.LIMIT: Consequence(SiteState.FAILING),
 }
 
 

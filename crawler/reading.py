@@ -60,7 +60,7 @@ def refuse(description: Description, answer: Answer) -> None:
     for rule in description.fail:
         if rule.status is not None and rule.status != answer.status:
             continue
-        if rule.pattern and not re.search(rule.pattern.encode(), answer.body[:100_000]):
+        if rule.pattern and not _body_says(rule.pattern, answer.body[:100_000]):
             continue
         if rule.url and not re.search(rule.url, answer.url):
             continue
@@ -80,6 +80,11 @@ def json_of(answer: Answer, encoding: str = "auto") -> Any:
         return json.loads(text_of(answer, encoding))
     except (ValueError, RecursionError):
         raise FetchFailed(Reason.CHANGED, "the answer is not JSON") from None
+
+
+def _body_says(pattern: str, body: bytes) -> bool:
+    """Tell whether a pattern fits a body in one of the two encodings in which Chinese words may stand there."""
+    return any(re.search(pattern.encode(codec), body) for codec in ("utf-8", "gb18030"))
 
 
 def _holds(expression: str, answer: Answer) -> bool:
@@ -200,7 +205,7 @@ def _item(
     raw_urls: tuple[str, ...] = (link,) if fetch_link else ()
     if rules.raw is not None and rules.raw.each:
         raw_urls, files = absolute(files, base), []
-    elif rules.raw is not None and rules.raw.url:
+    elif rules.raw is not None and rules.raw.url and (not rules.raw.when or _is_so(rules.raw.when, entry)):
         raw_urls = (urljoin(base, fill(rules.raw.url, known)),)
     record = [text_part("record", _source(entry), "application/json")] if "record" in fields else []
     named = [(name, found.get(name)) for name in ("text", "title", "author")]
@@ -223,6 +228,13 @@ def _item(
             "id": found.get("order") or found["id"],
         },
     )
+
+
+def _is_so(expression: str, entry: Any) -> bool:
+    """Tell whether a condition holds for an entry: it has a value, and one that is not false or empty."""
+    if isinstance(entry, (Selector, str)):
+        return value(expression, entry) is not None
+    return bool(search(expression, entry))
 
 
 def _source(entry: Any) -> str:

@@ -223,7 +223,7 @@ class Scan:
     async def _try(self, url: str, role: str) -> Answer | None:
         """Return an attachment, or count why there is none: the page it belongs to is kept all the same."""
         try:
-            return await self.fetcher.get(url, role)
+            return await self.fetcher.get(url, role, headers=self.spider.attachment_headers)
         except FetchFailed as failure:
             self.listed += 1
             self._attachment_failed(failure)
