@@ -94,6 +94,10 @@ class SiteSpider(ABC):
     """What an operator should know of it."""
     cookies: bool = False
     """Whether cookies are kept for the length of a scan."""
+    cost: float = 0.0
+    """Money that one listed item costs."""
+    budget: float = 0.0
+    """Money that a month may cost, if items cost any."""
     attachment_headers: Mapping[str, str] = MappingProxyType({})
     """Sent with the requests for pictures and files of an item: some hosts give none without a Referer."""
 

@@ -22,8 +22,8 @@ def test_a_site_that_is_not_built_says_why_and_what_to_do(use):
 
 def test_what_people_ask_for_is_answered():
     """Every place that the readers of this list ask about has an answer."""
-    asked = {"zhihu", "xiaohongshu", "douyin", "qq", "discord", "facebook", "instagram", "tiktok", "threads", "linkedin"}
-    assert asked <= catalogue.NOT_BUILT.keys()
+    asked = "zhihu xiaohongshu douyin qq discord facebook instagram tiktok threads linkedin"
+    assert set(asked.split()) <= catalogue.NOT_BUILT.keys()
 
 
 def test_a_misspelt_use_names_the_nearest():
