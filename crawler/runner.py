@@ -63,7 +63,7 @@ def run(site: SiteSettings, network: NetworkSettings, sink: Sink, due_at: dateti
     async def story(crawler: Any) -> ScanReport:
         return await Scan(site, network, sink, spider, Fetcher(crawler)).run(due_at)
 
-    report: ScanReport = _crawl(site, network, story, delay=spider.profile.delay, cookies=spider.cookies)
+    report: ScanReport = crawl(site, network, story, delay=spider.profile.delay, cookies=spider.cookies)
     log.info(
         "scan_finished",
         site=site.name,
@@ -86,7 +86,7 @@ def fetch(url: str, network: NetworkSettings, sink: Sink | None = None, *, robot
     async def story(crawler: Any) -> Fetched:
         return await _fetch(Fetcher(crawler), url, network)
 
-    fetched: Fetched = _crawl(site, network, story)
+    fetched: Fetched = crawl(site, network, story)
     if sink is not None:
         for page in (*fetched.linked, *([fetched.page] if fetched.page else [])):
             sink.keep(page)
@@ -135,14 +135,14 @@ class _Host(scrapy.Spider):
         story: Callable[[Any], Awaitable[Any]] = self.story  # type: ignore[attr-defined]  # given by crawl()
         try:
             self.outcome = await story(self.crawler)
-        except Exception as error:  # noqa: BLE001 - carried out of the reactor and raised by _crawl
+        except Exception as error:  # noqa: BLE001 - carried out of the reactor and raised by crawl
             self.error = error
         nothing: tuple[Any, ...] = ()
         for request in nothing:
             yield request
 
 
-def _crawl(
+def crawl(
     site: SiteSettings,
     network: NetworkSettings,
     story: Callable[[Any], Awaitable[Any]],
