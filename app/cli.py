@@ -37,6 +37,8 @@ app = typer.Typer(
 )
 evidence_app = typer.Typer(help="Verify and open what was kept.", no_args_is_help=True)
 app.add_typer(evidence_app, name="evidence")
+sites_app = typer.Typer(help="List the sites, or try one.")
+app.add_typer(sites_app, name="sites")
 
 log = structlog.get_logger(__name__)
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", envvar="SPILLWATCH_CONFIG", help="The configuration.")]
@@ -361,15 +363,47 @@ def close(
     console.say(f"{alert_id} closed as {status}")
 
 
-@app.command()
-def sites(config: ConfigPath = HERE, as_json: AsJson = False) -> None:
+@sites_app.callback(invoke_without_command=True)
+def sites(context: typer.Context, config: ConfigPath = HERE, as_json: AsJson = False) -> None:
     """List the configured sites with their state, and the descriptions and spiders that a site can use."""
+    if context.invoked_subcommand is not None:
+        sources = [context.get_parameter_source(name) for name in ("config", "as_json")]
+        if any(source is not None and source.name == "COMMANDLINE" for source in sources):
+            raise SpillwatchError(f"write the options behind the verb: spillwatch sites {context.invoked_subcommand} …")
+        return
     from crawler.catalogue import uses
 
     settings, stores_of = _open(config)
     with stores_of as stores:
         states = {name: stores.scans.state(name) for name in settings.sites}
     console.sites(settings.sites, states, uses(settings.network.descriptions), as_json=as_json)
+
+
+@sites_app.command("try")
+def try_one(
+    name: Annotated[str, typer.Argument(help="A site of config.yaml, or a name that `use:` may have.")],
+    option: Annotated[
+        list[str] | None, typer.Option("--option", "-o", help="key=value: an option, terms=accepted, robots=ignore: …")
+    ] = None,
+    most: Annotated[int, typer.Option(help="Entries to look at.")] = 10,
+    config: ConfigPath = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch one page of a site's first list and show what is recognised. Nothing is kept, no link is followed.
+
+    Exit code 0: the list and its entries can be read; 1: something cannot; 2: the site cannot be asked as described.
+    """
+    from app import logs, trying
+    from app.config import read_config
+
+    settings = read_config(config)
+    logs.configure(settings.logging)
+    told = trying.try_site(trying.site_to_try(settings, name, option or []), settings, most)
+    if as_json:
+        console.data(told)
+    else:
+        trying.show(told)
+    raise typer.Exit(0 if trying.succeeded(told) else 1)
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """How answers become the parts of a page: whole web pages, and the pictures and files that belong to an item."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from parsel import Selector
@@ -48,10 +48,11 @@ async def with_attachments(
     *,
     images: bool = True,
     obey_robots: Callable[[str], bool | None] = lambda _: None,
+    headers: Mapping[str, str] | None = None,
 ) -> Whole:
     """Return the capture with its pictures and files fetched, as far as the caps go; without `images` with none.
 
-    `obey_robots` decides for an address, as in `Wants`.
+    `obey_robots` decides for an address, as in `Wants`; `headers` go with every request.
     """
     whole = Whole(list(captured.parts), list(captured.exchanges), Counter())
     if not images:
@@ -63,7 +64,8 @@ async def with_attachments(
             whole.failed[Reason.LIMIT] += 1
             continue
         try:
-            answer = await fetcher.get(url, "attachment", wants=Wants(left, is_wanted, obey_robots(url)))
+            wants = Wants(left, is_wanted, obey_robots(url))
+            answer = await fetcher.get(url, "attachment", headers=headers, wants=wants)
         except FetchFailed as failure:
             whole.failed[failure.reason] += 1
             continue

@@ -10,14 +10,37 @@ from crawler import description, spiders
 from crawler.interface import Profile
 from crawler.spider import SiteSpider
 
+_MEMBERS = "ask members to report what they see, and check it by hand: spillwatch check"
+
 NOT_BUILT: Mapping[str, str] = {
-    "xiaohongshu": "its pages need forged signatures and captchas; search there by hand, or buy a licensed feed",
-    "douyin": "its pages need forged signatures and captchas; search there by hand, or buy a licensed feed",
-    "zhihu": "its answers need a signature made by its own scripts; ask a search engine (searxng) for site:zhihu.com",
-    "qq": "groups and spaces are private; ask members to report what they see, and check it with `spillwatch check`",
-    "discord": "its terms forbid automated reading; put a bot of your own into servers of your own",
+    "zhihu": "its API wants a login and a signature made by its own scripts; ask a search engine (searxng, brave) for "
+    "site:zhihu.com, and check what it finds by hand",
+    "xiaohongshu": "its pages want a login, forged signatures (x-s, xsec_token) and captchas; search there by hand, or "
+    "buy a licensed feed",
+    "douyin": "its pages want a login, forged signatures (a_bogus, msToken) and captchas; search there by hand, or buy "
+    "a licensed feed",
+    "kuaishou": "its pages want forged signatures; search there by hand, or buy a licensed feed",
+    "toutiao": "its pages want forged signatures; ask a search engine (searxng) for site:toutiao.com",
+    "bilibili": "its API wants signatures (wbi); ask a search engine (searxng) for site:bilibili.com",
+    "qq": f"groups and spaces are private; {_MEMBERS}",
+    "wechat": f"groups and moments are private; {_MEMBERS}. Public articles: wechat_article, wechat_sogou",
+    "dingtalk": f"groups are private; {_MEMBERS}",
+    "whatsapp": f"groups are private; {_MEMBERS}",
+    "discord": "its terms forbid automated reading but by a bot that a server let in; put a bot of your own into "
+    f"servers of your own, or {_MEMBERS}",
+    "facebook": "its terms forbid automated collection, and most pages want a login; search there by hand, or ask a "
+    "search engine (searxng, brave) for site:facebook.com",
+    "instagram": "its terms forbid automated collection, and pages want a login; search there by hand, or ask a search "
+    "engine (searxng, brave) for site:instagram.com",
+    "threads": "its terms forbid automated collection outside its API, which shows strangers' posts to approved "
+    "applications only; accounts shared with the fediverse are read by mastodon where a server follows them",
+    "tiktok": "its pages want forged signatures, and its API is for approved researchers; search there by hand, or ask "
+    "a search engine (searxng, brave) for site:tiktok.com",
+    "linkedin": "its terms forbid automated collection, and pages want a login; ask a search engine (searxng, brave) "
+    "for site:linkedin.com",
 }
-"""What people ask for and will not find: reading it would mean solving captchas or forging signatures."""
+"""What people ask for and will not find, and what to do instead: reading it would mean to solve captchas, to forge
+signatures, to break in where a login stands, or to break terms that leave no room."""
 
 
 def uses(folder: Path | None = None) -> Mapping[str, Profile]:

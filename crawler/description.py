@@ -78,6 +78,8 @@ class Raw:
     """`text` or `file` (the body is the content), `html` (a page, with its pictures), `json` (with `text`, `html`)."""
     each: bool = False
     """Whether the list's `files` are the content, instead of `url`."""
+    when: str = ""
+    """An expression on the list's entry: only entries for which it holds are fetched so."""
     text: str = ""
     html: str = ""
     title: str = ""
@@ -172,6 +174,8 @@ class Description:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Option → default; null means that config.yaml must give it."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    attachment_headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent with the requests for pictures and files; no secrets."""
     session: tuple[Step, ...] = ()
     cookies: bool = False
     """Whether cookies are kept for the length of a scan."""

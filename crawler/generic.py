@@ -60,8 +60,10 @@ class GenericSpider(SiteSpider):
         super().__init__(site)
         self.description = description
         self.cookies = description.cookies
+        self.attachment_headers = description.attachment_headers
         self.profile = description.profile
         self.settings = resolve_options(description, site)
+        self.cost, self.budget = description.cost, _money(self.settings.get("budget", 0), site.name)
         self.plans = dict(self._plans())
         self.given: dict[str, str] = {}
         """What the session gave, once it is open."""
@@ -268,6 +270,13 @@ def _body(rules: ListRules, names: Mapping[str, str], place: str) -> tuple[bytes
 def _several(option: Any) -> list[str]:
     """Return an option as the texts it holds: one, or several."""
     return [str(entry) for entry in option] if isinstance(option, list) else [] if option is None else [str(option)]
+
+
+def _money(option: Any, site: str) -> float:
+    """Return a sum of money as config.yaml gives it."""
+    if isinstance(option, bool) or not isinstance(option, (int, float)) or option < 0:
+        raise ConfigError(f"sites.{site}.budget must be a sum of money for each month: a number such as 20 or 7.5")
+    return float(option)
 
 
 def _same_host(url: str, other: str) -> bool:

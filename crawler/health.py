@@ -91,7 +91,7 @@ CONSEQUENCES: Mapping[Reason, Consequence] = {
     Reason.TIMEOUT: Consequence(SiteState.FAILING),
     Reason.SERVER: Consequence(SiteState.FAILING),
     Reason.INTERNAL: Consequence(SiteState.FAILING),
-    Reason.LIMIT: Consequence(SiteState.WORKING),
+    Reason.LIMIT: Consequence(SiteState.FAILING),
     Reason.LEFT_ALONE: Consequence(SiteState.WORKING),
 }
 

@@ -239,7 +239,7 @@ def _item(
     raw_urls: tuple[str, ...] = (link,) if fetch_link else ()
     if rules.raw is not None and rules.raw.each:
         raw_urls, files = absolute(files, base), []
-    elif rules.raw is not None and rules.raw.url:
+    elif rules.raw is not None and rules.raw.url and (not rules.raw.when or _is_so(rules.raw.when, entry)):
         raw_urls = (urljoin(base, fill(rules.raw.url, known)),)
     record = [_record(entry)] if "record" in fields else []
     named = [(name, found.get(name)) for name in ("text", "title", "author")]
@@ -262,6 +262,13 @@ def _item(
             "id": found.get("order") or found["id"],
         },
     )
+
+
+def _is_so(expression: str, entry: Any) -> bool:
+    """Tell whether a condition holds for an entry: it has a value, and one that is not false or empty."""
+    if isinstance(entry, (Selector, str)):
+        return value(expression, entry) is not None
+    return bool(search(expression, entry))
 
 
 def _record(entry: Any) -> Part:

@@ -61,12 +61,10 @@ def run(site: SiteSettings, network: NetworkSettings, sink: Sink, due_at: dateti
     if site.robots.startswith("ignore"):
         log.info("robots_ignored", site=site.name, why=site.robots.partition(":")[2].strip())
 
-    async def story(crawler: Any) -> ScanReport:
-        fetcher = Fetcher(crawler)
-        fetcher.cookies = spider.cookies
+    async def story(fetcher: Fetcher) -> ScanReport:
         return await Scan(site, network, sink, spider, fetcher).run(due_at)
 
-    report: ScanReport = _crawl(site, network, story, delay=spider.profile.delay)
+    report: ScanReport = crawl(site, network, story, spider)
     log.info(
         "scan_finished",
         site=site.name,
@@ -86,10 +84,10 @@ def fetch(url: str, network: NetworkSettings, sink: Sink | None = None, *, robot
     """
     site = SiteSettings(name="check", use="", every=0.0, robots=robots, delay=0.2)
 
-    async def story(crawler: Any) -> Fetched:
-        return await _fetch(Fetcher(crawler), url, network)
+    async def story(fetcher: Fetcher) -> Fetched:
+        return await _fetch(fetcher, url, network)
 
-    fetched: Fetched = _crawl(site, network, story)
+    fetched: Fetched = crawl(site, network, story)
     if sink is not None:
         for page in (*fetched.linked, *([fetched.page] if fetched.page else [])):
             sink.keep(page)
@@ -135,38 +133,43 @@ class _Host(scrapy.Spider):
         """Run the story; there are no requests of our own to schedule."""
         self.outcome: Any = None
         self.error: Exception | None = None
-        story: Callable[[Any], Awaitable[Any]] = self.story  # type: ignore[attr-defined]  # given by crawl()
+        story: Callable[[Fetcher], Awaitable[Any]] = self.story  # type: ignore[attr-defined]  # given by crawl()
+        fetcher = Fetcher(self.crawler)
+        fetcher.cookies = self.cookies  # type: ignore[attr-defined]
         try:
-            self.outcome = await story(self.crawler)
-        except Exception as error:  # noqa: BLE001 - carried out of the reactor and raised by _crawl
+            self.outcome = await story(fetcher)
+        except Exception as error:  # noqa: BLE001 - carried out of the reactor and raised by crawl
             self.error = error
         nothing: tuple[Any, ...] = ()
         for request in nothing:
             yield request
 
 
-def _crawl(
+def crawl(
     site: SiteSettings,
     network: NetworkSettings,
-    story: Callable[[Any], Awaitable[Any]],
-    *,
-    delay: float = 0.0,
+    story: Callable[[Fetcher], Awaitable[Any]],
+    spider: SiteSpider | None = None,
 ) -> Any:
-    """Run a story in Scrapy, silently, and return its outcome or raise its error; `delay` is what the site wants."""
-    site = replace(site, delay=max(site.delay, delay))
+    """Run a story in Scrapy, silently, and return its outcome or raise its error.
+
+    The spider, if there is one, says what the site wants: a longest of delays, cookies.
+    """
+    if spider is not None:
+        site = replace(site, delay=max(site.delay, spider.profile.delay))
     forget_proxies()
     process = AsyncCrawlerProcess(scrapy_settings(network, site))
     silence()
     crawler = process.create_crawler(_Host)
-    process.crawl(crawler, story=story)
-    spider: list[Any] = []
-    crawler.signals.connect(_remember_in(spider), signal=scrapy.signals.spider_closed, weak=False)
+    process.crawl(crawler, story=story, cookies=spider is not None and spider.cookies)
+    host: list[Any] = []
+    crawler.signals.connect(_remember_in(host), signal=scrapy.signals.spider_closed, weak=False)
     process.start(install_signal_handlers=False)
-    if not spider:
+    if not host:
         raise RuntimeError("the crawl ended before it began; see the settings in crawler/safety.py")
-    if spider[0].error is not None:
-        raise spider[0].error
-    return spider[0].outcome
+    if host[0].error is not None:
+        raise host[0].error
+    return host[0].outcome
 
 
 def _remember_in(box: list[Any]) -> Callable[..., None]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import structlog
 
+from crawler.budget import Budget
 from crawler.capture import Whole, with_attachments
 from crawler.cursors import Progress
 from crawler.fetcher import Fetcher
@@ -40,6 +41,7 @@ class Scan:
         self.spider = spider
         self.fetcher = fetcher
         self.follower = Follower(fetcher, Table(network), images=site.images)
+        self.budget = Budget(site.name, sink, spider.cost, spider.budget, fetcher.now)
         self.listed = 0
         self.fetched = 0
         self.known = 0
@@ -118,14 +120,18 @@ class Scan:
             self._remember(stream, progress, fresh)
 
     async def _listing(self, stream: Stream, place: str, saved: str | None, validators: Validators | None) -> Listing:
-        """Return one page of a list; what the spider itself gets wrong is an internal error of this list."""
+        """Return one page of a list, paid for; what the spider itself gets wrong is an internal error of this list."""
+        self.budget.set_aside()
         try:
-            return await self.spider.listing(self.fetcher, stream, place, saved, validators)
-        except FetchFailed:
+            listing = await self.spider.listing(self.fetcher, stream, place, saved, validators)
+        except FetchFailed as failure:
+            self.budget.settle_failure(failure)
             raise
         except Exception as error:
             self._log_fault(error)
             raise FetchFailed(Reason.INTERNAL) from error
+        self.budget.settle(len(listing.items) + listing.unreadable)
+        return listing
 
     def _remember(self, stream: Stream, progress: Progress, fresh: Validators | None) -> None:
         """Save how far the list was read; every item before was kept or given up."""
@@ -175,7 +181,9 @@ class Scan:
     async def _keep(self, item: Item, captured: Capture, fetched_at: datetime) -> None:
         """Fetch the item's attachments and links, and hand the page to the sink last."""
         page_id = uuid.uuid4().hex
-        whole = await with_attachments(self.fetcher, captured, images=self.site.images)
+        whole = await with_attachments(
+            self.fetcher, captured, images=self.site.images, headers=self.spider.attachment_headers
+        )
         whole.failed.update(captured.failures)
         self._count_failed(whole)
         if self.network.follow_links:

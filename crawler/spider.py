@@ -5,9 +5,10 @@ A spider of code subclasses `SiteSpider` in one file of `crawler/spiders/`; desc
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from crawler.fetcher import Answer, Fetcher
@@ -95,6 +96,12 @@ class SiteSpider(ABC):
     """What an operator should know of it."""
     cookies: bool = False
     """Whether cookies are kept for the length of a scan."""
+    cost: float = 0.0
+    """Money that one listed item costs."""
+    budget: float = 0.0
+    """Money that a month may cost, if items cost any."""
+    attachment_headers: Mapping[str, str] = MappingProxyType({})
+    """Sent with the requests for pictures and files of an item: some hosts give none without a Referer."""
 
     def __init__(self, site: SiteSettings) -> None:
         self.site = site

@@ -23,7 +23,7 @@ def fill(template: str, names: Mapping[str, str], *, quoted: bool = False) -> st
         if name not in names:
             raise ConfigError(f"a description uses {{{name}}}, which is neither a field nor an option")
         text = _written(names[name], form) if form else names[name]
-        return quote(text, safe="/:@") if quoted else text
+        return quote(text, safe="/:@+") if quoted else text
 
     return PLACEHOLDER.sub(replace, template)
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 from ruamel.yaml import YAML
 from scrapy.http import Request, Response
@@ -106,7 +107,8 @@ class Recorded(Fetcher):
             Exchange(url, method, shown, status, tuple(wire.items()), content, self.today, self.today, meta["role"])
         )
         ended = answer.get("ended_at", url)
-        return Response(ended, status=status, headers=wire, body=content, request=Request(url))
+        request = Request(url, meta={"over_tor": (urlsplit(url).hostname or "").endswith(".onion")})
+        return Response(ended, status=status, headers=wire, body=content, request=request)
 
 
 def played(recording: Recording, number: int, sink: FileSink, **changed: Any) -> ScanReport:

@@ -164,6 +164,27 @@ def test_an_entry_that_cannot_be_computed_is_counted(tmp_path):
     assert ([item.item_id for item in listing.items], listing.unreadable) == (["1|2"], 1)
     with pytest.raises(FetchFailed):
         read_list(read, read.lists[0], answer('[{"a": "1"}]'), {"root": ROOT}, ROOT)
+def test_raw_content_may_be_asked_for_some_entries_alone(tmp_path):
+    """`raw.when` is true or false in JSON, and a value or none in HTML."""
+    whole = {"raw": {"url": "{root}/{id}", "type": "text", "when": "cut"}}
+    read = description.read(write(tmp_path, GOOD | whole))
+    given = answer('[{"id": 1, "cut": true}, {"id": 2, "cut": false}, {"id": 3}, {"id": 4, "cut": ""}]')
+    listing = read_list(read, read.lists[0], given, {"root": ROOT}, ROOT)
+    assert [item.fields["raw_urls"] for item in listing.items] == [(ROOT + "/1",), (), (), ()]
+    pages = {"kind": "html", "list": {"url": "{root}/l", "items": "li", "id": "a::text"}}
+    read = description.read(write(tmp_path, GOOD | pages | {"raw": whole["raw"] | {"when": ".more"}}))
+    given = answer("<li><a>1</a><i class=more>…</i></li><li><a>2</a></li>", "text/html")
+    listing = read_list(read, read.lists[0], given, {"root": ROOT}, ROOT)
+    assert [item.fields["raw_urls"] for item in listing.items] == [(ROOT + "/1",), ()]
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "gb18030"])
+def test_a_refusal_in_chinese_is_understood_in_both_encodings(tmp_path, codec):
+    """A pattern of `fail` fits the words however the page writes them."""
+    read = description.read(write(tmp_path, GOOD | {"fail": [{"re": "访问.{0,9}频繁", "means": "rate-limited"}]}))
+    with pytest.raises(FetchFailed) as failure:
+        read_list(read, read.lists[0], answer("您的访问过于频繁".encode(codec)), {"root": ROOT}, ROOT)
+    assert failure.value.reason is Reason.RATE_LIMITED
 
 
 @pytest.mark.parametrize(
