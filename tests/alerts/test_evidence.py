@@ -219,7 +219,7 @@ def test_wrong_key_opens_nothing(tmp_path):
     assert not (tmp_path / "opened").exists()
 
 
-@pytest.mark.parametrize("text", ["", "AGE-SECRET-KEY-1XYZ", "钟离", PUBLIC])
+@pytest.mark.parametrize("text", ["", "AGE-SECRET-KEY-1XYZ", "钟离", pytest.param(PUBLIC, id="public")])
 def test_a_file_that_is_no_key_is_refused(tmp_path, text):
     """A file without an age private key is told as such."""
     (tmp_path / "key.txt").write_text(text)
