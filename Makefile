@@ -32,8 +32,8 @@ demo: $(RUN_STAMP)  ## set up, then show one leak from the CSV to the alert mail
 	@$(PY) -m app.demo $(ARGS)
 
 .PHONY: test
-test: $(DEV_STAMP)  ## the whole test suite (ARGS= goes to pytest)
-	@$(PY) -m pytest $(ARGS)
+test: $(DEV_STAMP)  ## the whole test suite on all processors (ARGS= goes to pytest; ARGS=-n0: in one process)
+	@$(PY) -m pytest -n auto $(ARGS)
 
 .PHONY: check
 check: lint types imports test  ## lint, types, imports, tests

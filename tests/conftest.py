@@ -14,7 +14,7 @@ from hypothesis import settings
 
 from tests.needs import require
 
-pytest_plugins = ["tests.servers.fixtures"]
+pytest_plugins = ["tests.servers.fixtures", "tests.spreading"]
 
 # The first call of a compiled loop compiles it, and no example can help that.
 settings.register_profile("compiled", deadline=None)

@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyrage
 
@@ -61,3 +62,12 @@ def key_pair() -> tuple[str, str]:
     """Return a new age public key and private key."""
     identity = pyrage.x25519.Identity.generate()
     return str(identity.to_public()), str(identity)
+
+
+def flip(path: Path, bit: int) -> None:
+    """Turn one bit of a file over, where it lies: nothing else is written."""
+    with path.open("r+b", buffering=0) as file:
+        file.seek(bit // 8)
+        byte = file.read(1)[0] ^ 1 << bit % 8
+        file.seek(bit // 8)
+        file.write(bytes([byte]))

@@ -24,6 +24,7 @@ from alerts.mail import HEADERS
 from model.errors import DeliveryError
 from tests.alerts.captures import NOW
 from tests.alerts.test_notice import NOTICE
+from tests.servers.running import free_port
 
 USER, PASSWORD = "watcher", "correct horse"
 ONE, TWO = "security@hospital.example", "privacy@hospital.example"
@@ -117,7 +118,7 @@ def server(request, authority) -> Iterator[tuple[Mailbox, EmailSettings]]:
     mailbox = Mailbox()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(authority / "server.pem")
-    common = {"hostname": "127.0.0.1", "port": _free_port(), "authenticator": mailbox.authenticate}
+    common = {"hostname": "127.0.0.1", "port": free_port(), "authenticator": mailbox.authenticate}
     common |= {"auth_required": True, "loop": asyncio.new_event_loop()}
     if request.param == "tls":
         controller = ImplicitTls(mailbox, ssl_context=context, auth_require_tls=False, **common)
@@ -135,14 +136,6 @@ def server(request, authority) -> Iterator[tuple[Mailbox, EmailSettings]]:
     )
     yield mailbox, settings
     controller.stop()
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def channel(settings: EmailSettings, password: str | None = PASSWORD) -> EmailChannel:
@@ -238,7 +231,7 @@ def test_all_refused_is_an_error(server):
 
 def test_no_server_is_an_error_that_says_where_to_look():
     """A closed port is a delivery error, quickly."""
-    settings = EmailSettings(to=(ONE,), sender=TWO, host="127.0.0.1", port=_free_port())
+    settings = EmailSettings(to=(ONE,), sender=TWO, host="127.0.0.1", port=free_port())
     with pytest.raises(DeliveryError, match="cannot be reached"):
         channel(settings).deliver(NOTICE)
 
@@ -246,7 +239,7 @@ def test_no_server_is_an_error_that_says_where_to_look():
 def test_server_without_starttls_gets_nothing():
     """Where STARTTLS is not offered nothing is sent in the clear."""
     mailbox = Mailbox()
-    controller = Controller(mailbox, hostname="127.0.0.1", port=_free_port())
+    controller = Controller(mailbox, hostname="127.0.0.1", port=free_port())
     controller.start()
     try:
         settings = EmailSettings(to=(ONE,), sender=TWO, host="127.0.0.1", port=controller.port)

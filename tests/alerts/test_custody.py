@@ -9,7 +9,7 @@ import pytest
 
 from alerts.evidence.custody import LOG, Action, append, entries, hash_of, line_of, parse_line, verify_chain
 from model.errors import EvidenceError
-from tests.alerts.captures import NOW
+from tests.alerts.captures import NOW, flip
 
 DIGEST = "d" * 64
 
@@ -74,10 +74,10 @@ def test_every_bit_counts(tmp_path):
     log = write(tmp_path, 3)
     clean = log.read_bytes()
     for bit in range(0, len(clean) * 8, 3):
-        flipped = bytearray(clean)
-        flipped[bit // 8] ^= 1 << bit % 8
-        log.write_bytes(flipped)
+        flip(log, bit)
         assert verify_chain(log), bit
+        flip(log, bit)
+    assert log.read_bytes() == clean
 
 
 def test_cut_off_end_shows_against_a_head_kept_elsewhere(tmp_path):

@@ -21,7 +21,7 @@ from alerts.evidence.verify import open_evidence, verify
 from alerts.evidence.warc import uri_for_header, warc_of
 from alerts.interface import EvidenceSettings
 from model.errors import EvidenceError
-from tests.alerts.captures import CONTEXT, LEAKED, NOW, PAGE_ID, decoded, exchange, key_pair, match, page
+from tests.alerts.captures import CONTEXT, LEAKED, NOW, PAGE_ID, decoded, exchange, flip, key_pair, match, page
 from tests.needs import require
 
 PUBLIC, PRIVATE = key_pair()
@@ -125,12 +125,11 @@ def test_every_flipped_bit_is_found(tmp_path):
     for _ in range(10_000):
         path = source.choice(paths)
         bit = source.randrange(len(clean[path]) * 8)
-        flipped = bytearray(clean[path])
-        flipped[bit // 8] ^= 1 << bit % 8
-        path.write_bytes(flipped)
+        flip(path, bit)
         assert not verify(folder).ok, (path.name, bit)
-        path.write_bytes(clean[path])
+        flip(path, bit)
     assert verify(folder).ok
+    assert {one: one.read_bytes() for one in folder.iterdir()} == clean
 
 
 @pytest.mark.parametrize("name", ["content.age", "manifest.json", "custody.json", "README.txt", "SHA256SUMS"])
@@ -219,7 +218,7 @@ def test_wrong_key_opens_nothing(tmp_path):
     assert not (tmp_path / "opened").exists()
 
 
-@pytest.mark.parametrize("text", ["", "AGE-SECRET-KEY-1XYZ", "钟离", PUBLIC])
+@pytest.mark.parametrize("text", ["", "AGE-SECRET-KEY-1XYZ", "钟离", pytest.param(PUBLIC, id="public")])
 def test_a_file_that_is_no_key_is_refused(tmp_path, text):
     """A file without an age private key is told as such."""
     (tmp_path / "key.txt").write_text(text)

@@ -28,6 +28,7 @@ def other_machine(name: str) -> str:
         (f"host-{os.getpid()}", False),
         ("", False),
     ],
+    ids=["me", "another start", "dead", "elsewhere", "another place", "another form", "nothing"],
 )
 def test_only_the_provably_dead_are_dead(name, died):
     """A reused process number is dead; another host, another namespace, or another form is not known to be."""

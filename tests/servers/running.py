@@ -1,7 +1,9 @@
 """A server as a child process on loopback: started, waited for, and ended with all that it started."""
 
 import contextlib
+import errno
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -14,13 +16,23 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = Path(os.environ.get("SPILLWATCH_SERVERS", ROOT / ".servers"))
 PYTHON = INSTALLED / "venv" / "bin" / "python"
+PORTS = range(10_000, 30_000)
 NOT_INSTALLED = "the real servers are not installed; run `make servers`"
 
 
 def free_port() -> int:
-    """Give a port of loopback that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    """Give a port of loopback that nobody listens on now.
+
+    Not one of those that the kernel gives to whoever asks for any: one of these could be taken again, by a connection
+    of another test, before the server listens.
+    """
+    while True:
+        try:
+            with socket.create_server(("127.0.0.1", secrets.choice(PORTS))) as probe:
+                return int(probe.getsockname()[1])
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
 
 
 def answers(url: str) -> bool:
