@@ -84,6 +84,7 @@ CONSEQUENCES: Mapping[Reason, Consequence] = {
     Reason.SERVER: Consequence(SiteState.FAILING),
     Reason.INTERNAL: Consequence(SiteState.FAILING),
     Reason.LIMIT: Consequence(SiteState.WORKING),
+    Reason.GAP: Consequence(SiteState.FAILING),
 }
 
 

@@ -54,6 +54,10 @@ class Scan:
             self.trouble = Reason.RATE_LIMITED
         else:
             await self._read_all()
+        return self._report(due_at, started_at)
+
+    def _report(self, due_at: datetime, started_at: datetime) -> ScanReport:
+        """Return what was covered so far."""
         state, reason = self._state()
         return ScanReport(
             site=self.site.name,
@@ -171,7 +175,12 @@ class Scan:
             raise FetchFailed(Reason.INTERNAL) from error
 
     async def _keep(self, item: Item, captured: Capture, fetched_at: datetime) -> None:
-        """Fetch the item's attachments and links, and hand the page to the sink last."""
+        """Hand the item's page to the sink, after everything that belongs to it."""
+        self.sink.keep(await self._page(item, captured, fetched_at))
+        self.fetched += 1
+
+    async def _page(self, item: Item, captured: Capture, fetched_at: datetime) -> Page:
+        """Fetch the item's attachments, keep what it links to, and return its page."""
         page_id = uuid.uuid4().hex
         parts, exchanges = list(captured.parts), list(captured.exchanges)
         for number, url in enumerate(captured.attachments[:MAX_ATTACHMENTS], 1):
@@ -184,22 +193,19 @@ class Scan:
         self.failed[Reason.LIMIT] += surplus
         if self.network.follow_links:
             await self._follow(page_id, parts)
-        self.sink.keep(
-            Page(
-                page_id=page_id,
-                site=self.site.name,
-                item_id=item.item_id,
-                url=item.url,
-                fetched_at=fetched_at,
-                parts=tuple(parts),
-                exchanges=tuple(exchanges),
-                why="listed",
-                published_at=item.published_at,
-                thread_id=item.thread_id,
-                author=item.author,
-            )
+        return Page(
+            page_id=page_id,
+            site=self.site.name,
+            item_id=item.item_id,
+            url=item.url,
+            fetched_at=fetched_at,
+            parts=tuple(parts),
+            exchanges=tuple(exchanges),
+            why="listed",
+            published_at=item.published_at,
+            thread_id=item.thread_id,
+            author=item.author,
         )
-        self.fetched += 1
 
     async def _follow(self, page_id: str, parts: list[Part]) -> None:
         """Keep the pastes that a page links to, once and no further."""

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     NETWORK = "network"
     SERVER = "server-error"
     LIMIT = "cap-reached"
+    GAP = "stream-gap"
     INTERNAL = "internal-error"
 
 

@@ -16,14 +16,15 @@ from sqlalchemy import Connection, Row, and_, case, delete, func, insert, or_, s
 from model.errors import StorageError, Superseded
 from model.match import Verdict
 from model.page import Page, PartOutcome, Reason
+from model.scan import Gap
 from storage.coverage import Coverage, coverage_since
 from storage.database import Database
 from storage.facts import FactStore
 from storage.items import ItemMemory
 from storage.moments import Clock, utc_now
 from storage.sealing import reseal, seal
-from storage.statements import batches, insert_new
-from storage.tables import pages, part_counts, spool
+from storage.statements import batches, insert_all_new, insert_new
+from storage.tables import items, pages, part_counts, spool, stream_gaps
 
 MOST_ATTEMPTS = 3
 """Leases of one page without an end; the next one finds it quarantined."""
@@ -93,6 +94,45 @@ class PageStore(ItemMemory):
             if insert_new(tx, pages, {**row, "state": "waiting", "token": 0, "attempts": 0}):
                 tx.execute(insert(spool).values(page_id=page.page_id, sealed=sealed))
             self._remember(tx, page.site, page.item_id, now, None)
+
+    def keep_many(self, site: str, kept: Sequence[Page], stream: str = "", cursor: str | None = None) -> int:
+        """Store those pages whose items are new, sealed, and the cursor that passes them, in one transaction.
+
+        Return how many were new. Raises StorageError when there is no public key to seal to yet.
+        """
+        by_item = {page.item_id: page for page in kept}
+        with self._database.reading() as tx:
+            unseen = self._unseen(tx, site, by_item)
+        recipient = self._recipient() if unseen else b""
+        # Sealed before the transaction: nobody else should wait for arithmetic.
+        sealed = {item_id: seal(by_item[item_id], recipient) for item_id in unseen}
+        now = self._clock()
+        with self._database.transaction() as tx:
+            fresh = self._unseen(tx, site, sealed)
+            new = [by_item[item_id] for item_id in fresh]
+            insert_all_new(tx, items, [
+                {"site": site, "item_digest": digest, "reason": None, "seen_at": now} for digest in fresh.values()
+            ])  # fmt: skip
+            insert_all_new(tx, pages, [
+                {"page_id": page.page_id, "site": page.site, "fetched_at": page.fetched_at, "kept_at": now,
+                 "state": "waiting", "token": 0, "attempts": 0} for page in new
+            ])  # fmt: skip
+            insert_all_new(tx, spool, [{"page_id": page.page_id, "sealed": sealed[page.item_id]} for page in new])
+            if cursor is not None:
+                self._save_within(tx, site, stream, "cursor", cursor.encode())
+        return len(new)
+
+    def note_gap(self, gap: Gap) -> None:
+        """Remember a stretch of a stream that was not read as it came."""
+        row = {"site": gap.site, "since": gap.since, "until": gap.until, "reason": gap.reason.value}
+        with self._database.transaction() as tx:
+            tx.execute(insert(stream_gaps).values(**row, filled=gap.filled, noted_at=self._clock()))
+
+    def waiting(self, most: int) -> int:
+        """Return how many pages wait to be examined, counted up to `most`."""
+        some = select(pages.c.page_id).where(pages.c.state == "waiting").limit(most).subquery()
+        with self._database.reading() as tx:
+            return tx.execute(select(func.count()).select_from(some)).scalar_one()
 
     def lease(
         self,
