@@ -10,15 +10,10 @@ POSTS = "app.bsky.feed.post"
 """The collection of posts."""
 
 
-def post_parts(post: dict[str, Any], whole: bytes = b"") -> tuple[Part, ...]:
-    """Return a post's text, and all of it as JSON (alt texts, facets, embeds); `whole` is its JSON, if at hand."""
-    text = post.get("text")
-    record = (
-        Part("record", "application/json", whole, charset="utf-8")
-        if whole
-        else text_part("record", json.dumps(post, ensure_ascii=False), "application/json")
-    )
-    return (*([text_part("body", text)] if isinstance(text, str) and text else []), record)
+def post_parts(post: dict[str, Any]) -> tuple[Part, ...]:
+    """Return a post as one part, the text first, then all the rest of it (alt texts, facets, embeds)."""
+    ordered = {"text": post["text"], **post} if "text" in post else post
+    return (text_part("body", json.dumps(ordered, ensure_ascii=False, separators=(",", ":")), "application/json"),)
 
 
 def blobs(node: Any) -> list[str]:

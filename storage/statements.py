@@ -32,6 +32,15 @@ def put(tx: Connection, table: Table, key: Mapping[str, Any], row: Mapping[str, 
     tx.execute(insert.values(**key, **row).on_conflict_do_update(index_elements=list(key), set_=dict(row)))
 
 
+def put_all(tx: Connection, table: Table, key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows, all with the same columns; where the primary key `key` exists, overwrite the other columns."""
+    if not rows:
+        return
+    insert = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
+    others = {name: insert.excluded[name] for name in rows[0] if name not in key}
+    tx.execute(insert.on_conflict_do_update(index_elements=list(key), set_=others), rows)
+
+
 def one_of(tx: Connection, column: Column[bytes], values: Sequence[bytes]) -> ColumnElement[bool]:
     """Return the condition that the column has one of the values: as one array where the engine has arrays."""
     if tx.dialect.name == "postgresql":

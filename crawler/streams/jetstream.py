@@ -100,13 +100,13 @@ class Jetstream(Firehose):
             return Passed(cursor, Reason.CHANGED)
         if commit.get("operation") == "delete" or commit.get("collection") not in self.collections:
             return Passed(cursor)
-        item = commit_item(event["did"], commit, frame.data, self.pictures)
+        item = commit_item(event["did"], commit, self.pictures)
         if item is None:
             return Passed(cursor, Reason.CHANGED)
         return Arrived(item, (channel.exchange(frame),), cursor, 3 * len(frame.data) + 2000)
 
 
-def commit_item(did: str, commit: dict[str, Any], whole: bytes, pictures: str) -> Item | None:
+def commit_item(did: str, commit: dict[str, Any], pictures: str) -> Item | None:
     """Return the item of a created or edited record, or None if it is not told as documented.
 
     An edit is an item of its own: what was public for a while may be in one of both only.
@@ -119,7 +119,7 @@ def commit_item(did: str, commit: dict[str, Any], whole: bytes, pictures: str) -
     return Item(
         item_id=address + edit,
         url=f"https://bsky.app/profile/{did}/post/{key}" if collection == POSTS else address,
-        parts=post_parts(record, whole),
+        parts=post_parts(record),
         attachments=tuple(pictures.format(did=did, cid=cid) for cid in dict.fromkeys(blobs(record.get("embed")))),
         published_at=moment(str(record.get("createdAt", ""))),
         author=did,

@@ -86,7 +86,7 @@ def until(condition, seconds=15.0):
 
 def texts(sink):
     """Return the texts of the kept posts, in order."""
-    return [part.data.decode() for page in sink.kept for part in page.parts if part.provenance == "body"]
+    return [json.loads(part.data)["text"] for page in sink.kept for part in page.parts if part.provenance == "body"]
 
 
 def test_what_came_while_nobody_read_is_read_from_the_cursor_on(server, sink):
