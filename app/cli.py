@@ -219,10 +219,17 @@ def kinds() -> None:
 def scan(
     sites: Annotated[list[str] | None, typer.Argument(help="Names from config.yaml; all without any.")] = None,
     config: ConfigPath = HERE,
+    for_: Annotated[
+        str, typer.Option("--for", help="How long a stream is read the first time, and at most: 30s, 5m.")
+    ] = "60s",
 ) -> None:
-    """Scan sites once, examine what was fetched, deliver the alerts. Exit code 1 if a site failed."""
+    """Scan sites once, examine what was fetched, deliver the alerts. Exit code 1 if a site failed.
+
+    A stream is read until it has caught up with the present.
+    """
     from app.daemon import Daemon
 
+    seconds = _seconds(for_, "--for")
     settings, stores_of = _open(config)
     chosen = {name: settings.site(name) for name in sites} if sites else settings.sites
     if not chosen:
@@ -230,7 +237,7 @@ def scan(
     stopping = child.told_to_stop()
     with stores_of as stores:
         before = stores.alerts.count()
-        reports = Daemon(settings, stores, stopping).run_once(list(chosen.values()))
+        reports = Daemon(settings, stores, stopping).run_once(list(chosen.values()), stream_seconds=seconds)
         for report in reports:
             console.scan(report)
         console.say(f"{stores.alerts.count() - before} new alerts; see: spillwatch alerts")
@@ -413,12 +420,7 @@ def coverage(
     as_json: AsJson = False,
 ) -> None:
     """Say what was examined, what was not, and why: fetched = examined + quarantined + waiting."""
-    from app.config import SECONDS
-
-    try:
-        start = datetime.now(UTC) - timedelta(seconds=float(since[:-1]) * SECONDS[since[-1]])
-    except (ValueError, KeyError, IndexError) as error:
-        raise SpillwatchError("--since takes a length of time such as 6h, 1d, 4w") from error
+    start = datetime.now(UTC) - timedelta(seconds=_seconds(since, "--since"))
     _, stores_of = _open(config)
     with stores_of as stores:
         console.coverage(stores.pages.coverage(start), as_json=as_json)
@@ -518,6 +520,16 @@ def _alone(stores: "Stores", what: str) -> Iterator[None]:
         yield
     finally:
         stores.leases.release(lease)
+
+
+def _seconds(text: str, option: str) -> float:
+    """Return a length of time in seconds."""
+    from app.config import SECONDS
+
+    try:
+        return float(text[:-1]) * SECONDS[text[-1]]
+    except (ValueError, KeyError, IndexError) as error:
+        raise SpillwatchError(f"{option} takes a length of time such as 30s, 6h, 1d") from error
 
 
 def _word(words: type[Word], text: str) -> Word:

@@ -25,6 +25,7 @@ from ruamel.yaml.error import YAMLError
 from alerts.interface import EmailSettings, EvidenceSettings, SpoolSettings
 from app.logs import LoggingSettings
 from app.sources.interface import EnrolmentSettings
+from crawler.catalogue import is_stream
 from crawler.interface import NetworkSettings, SiteSettings
 from decoders.interface import DecodingSettings
 from matchers.interface import MatchingSettings
@@ -159,6 +160,10 @@ def _shape_site(name: Any, tree: Any, where: str, path: Path) -> dict[str, Any]:
     shaped: dict[str, Any] = {
         str(key): _shape(value, hints[key], _join(where, key), path) for key, value in tree.items() if key in own
     }
+    if is_stream(str(tree.get("use"))):
+        if "every" in shaped:
+            raise ConfigError(f"{path}: {where}.every: a stream is read as it comes; take every: out")
+        shaped["every"] = 0.0
     shaped["name"] = str(name)
     shaped["options"] = {str(key): _plain(value) for key, value in tree.items() if key not in own}
     return shaped

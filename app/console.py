@@ -210,7 +210,8 @@ def sites(
         health = states[name]
         state = f"{health.state} since {_local(health.since)}" if health else "never scanned"
         robots = "robots obeyed" if site.robots == "obey" else f"robots {site.robots}"
-        say(f"{name:20} {site.use:14} every {site.every:.0f} s, {robots}; {state}")
+        pace = f"every {site.every:.0f} s" if site.every else "as it comes"
+        say(f"{name:20} {site.use:14} {pace}, {robots}; {state}")
     say(f"{len(configured)} sites configured. A site can use:")
     for name, profile in uses.items():
         say(f"  {name:18} {profile.about}")
@@ -231,5 +232,8 @@ def coverage(found: "Sequence[Coverage]", *, as_json: bool) -> None:
         skipped = "".join(f", {count} skipped as {reason}" for reason, count in sorted(site.skipped.items()))
         unread = "".join(f", {count} not read: {reason}" for reason, count in sorted(site.unread.items()))
         say(f"  parts: {site.read} read{skipped}{unread}")
+        for gap in site.gaps:
+            since = _local(gap.since) if gap.since else "an unknown time"
+            say(f"  gap: {since} to {_local(gap.until)}, {gap.reason}, {'filled' if gap.filled else 'NOT filled'}")
     if not found:
         say("nothing was fetched in this time")

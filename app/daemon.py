@@ -6,7 +6,6 @@ one stands by until the first has ended, is seen to be dead, or (on another mach
 
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,12 +19,15 @@ from apscheduler.triggers.interval import IntervalTrigger
 from app import child, owner
 from app.config import Config
 from app.deliver import deliver_due, open_channels
+from app.keeping import Keeper
 from app.report import report_problem
-from app.scan import run_child
+from app.scan import STREAM_SECONDS, run_child
 from app.stores import Stores
+from crawler.catalogue import is_stream
 from crawler.interface import SiteSettings
 from model.alert import Subject
 from model.errors import SpillwatchError, Superseded
+from model.page import Reason
 from model.scan import ScanReport, SiteState
 from storage.leases import Lease
 from storage.moments import utc_now as now
@@ -34,8 +36,6 @@ LEASE = "daemon"
 LEASE_SECONDS = 60.0
 SCANS_AT_ONCE = 4
 POLL = 0.1
-RESTARTS_BEFORE_ALARM = 3
-RESTART_WINDOW = 600.0
 log = structlog.get_logger(__name__)
 
 
@@ -48,8 +48,12 @@ class Daemon:
         self._stores = stores
         self._stopping = stopping
         self._channels = open_channels(config)
-        self._examiner: subprocess.Popen[bytes] | None = None
-        self._deaths: list[float] = []
+        self._examiner = Keeper("examiner", lambda: child.start("app.examiner", config, keyless=False))
+        self._streams = {
+            site.name: Keeper(f"stream {site.name}", lambda site=site: self._start_stream(site))  # type: ignore[misc]
+            for site in config.sites.values()
+            if is_stream(site.use)
+        }
         self._lease: Lease | None = None
 
     def run(self) -> None:
@@ -63,16 +67,20 @@ class Daemon:
             self._stopping.wait()
         finally:
             scheduler.shutdown(wait=True)
-            if self._examiner is not None:
-                child.stop(self._examiner)
+            for keeper in (*self._streams.values(), self._examiner):
+                keeper.stop()
             self._stores.leases.release(self._lease) if self._lease else None
             log.info("daemon stopped")
 
     def run_once(
-        self, sites: Sequence[SiteSettings], told: Callable[[ScanReport], None] | None = None
+        self,
+        sites: Sequence[SiteSettings],
+        told: Callable[[ScanReport], None] | None = None,
+        stream_seconds: float = STREAM_SECONDS,
     ) -> list[ScanReport]:
         """Do one tick, whatever the schedule says: scan these sites, examine all pages, deliver all messages.
 
+        A stream is read until it has caught up with the present, the first time and at most for `stream_seconds`.
         Raises `SpillwatchError` if another daemon works on this database.
         """
         self._lease = self._acquire()
@@ -81,7 +89,7 @@ class Daemon:
         reports = []
         try:
             with self._renewing(), ThreadPoolExecutor(SCANS_AT_ONCE) as pool:
-                for report in pool.map(lambda site: self._scan(site, now()), sites):
+                for report in pool.map(lambda site: self._scan(site, now(), stream_seconds), sites):
                     reports.append(report)
                     if told is not None:
                         told(report)
@@ -134,9 +142,10 @@ class Daemon:
         if self._stores.scans.claim(site.name, due_at):
             run_child(self._config, site, due_at, self._stores, tuple(self._channels), self._stopping)
 
-    def _scan(self, site: SiteSettings, due_at: datetime) -> ScanReport:
+    def _scan(self, site: SiteSettings, due_at: datetime, stream_seconds: float) -> ScanReport:
         self._stores.scans.claim(site.name, due_at)
-        return run_child(self._config, site, due_at, self._stores, tuple(self._channels), self._stopping)
+        channels = tuple(self._channels)
+        return run_child(self._config, site, due_at, self._stores, channels, self._stopping, stream_seconds)
 
     def _clock(self) -> BackgroundScheduler:
         scheduler = BackgroundScheduler(
@@ -155,7 +164,10 @@ class Daemon:
             )
 
         for site in self._config.sites.values():
-            ring(f"scan {site.name}", lambda site=site: self.tick(site), site.every, "scans")  # type: ignore[misc]
+            if site.name in self._streams:
+                ring(f"stream {site.name}", lambda site=site: self._keep_stream(site), 5.0)  # type: ignore[misc]
+            else:
+                ring(f"scan {site.name}", lambda site=site: self.tick(site), site.every, "scans")  # type: ignore[misc]
         ring("lease", self._renew, LEASE_SECONDS / 4)
         ring("examiner", self._keep_examiner, 5.0)
         ring("deliver", self._deliver, 5.0)
@@ -203,15 +215,19 @@ class Daemon:
 
     def _keep_examiner(self) -> None:
         """Start the examiner; start it again when it dies, and raise an alarm when it keeps dying."""
-        if self._stopping.is_set() or (self._examiner is not None and self._examiner.poll() is None):
-            return
-        if self._examiner is not None:
-            moment = time.monotonic()
-            self._deaths = [death for death in self._deaths if moment - death < RESTART_WINDOW] + [moment]
-            log.error("examiner died", exit=self._examiner.returncode, deaths=len(self._deaths))
-            if len(self._deaths) >= RESTARTS_BEFORE_ALARM:
-                report_problem(self._stores, tuple(self._channels), Subject.SYSTEM, "", ["examiner-died"], now())
-        self._examiner = child.start("app.examiner", self._config, keyless=False)
+        if not self._stopping.is_set() and self._examiner.tend():
+            report_problem(self._stores, tuple(self._channels), Subject.SYSTEM, "", ["examiner-died"], now())
+
+    def _keep_stream(self, site: SiteSettings) -> None:
+        """The same for the worker of a stream."""
+        if not self._stopping.is_set() and self._streams[site.name].tend():
+            words = [SiteState.FAILING.value, "stream-died"]
+            at = now()
+            report_problem(self._stores, tuple(self._channels), Subject.SITE, site.name, words, at, site_class=site.use)
+            self._stores.scans.set_state(site.name, SiteState.FAILING, Reason.CRASH, at)
+
+    def _start_stream(self, site: SiteSettings) -> "subprocess.Popen[bytes]":
+        return child.start("app.stream", self._config, site.name, keyless=True)
 
     def _deliver(self) -> None:
         deliver_due(self._stores.outbox, self._channels, now())

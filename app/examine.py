@@ -1,8 +1,9 @@
 """EXAMINE: page → passages → matches → triage → alert, evidence and outbox row, in one transaction."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -10,7 +11,7 @@ import structlog
 from alerts import triage
 from alerts.evidence import snapshot
 from alerts.interface import EvidenceSettings
-from app.remembering import PageMemory, Remembrance
+from app.remembering import BatchMemory, PageMemory, Remembrance, keep_all, threads_of
 from app.report import report_within, write
 from app.stores import Stores
 from decoders.interface import Sandbox
@@ -24,6 +25,14 @@ from storage.pages import LeasedPage
 from storage.sealing import unseal
 
 LEASE_SECONDS = 300.0
+TOGETHER = 256
+"""Pages that are leased at one stroke."""
+BATCH = 64
+"""Pages that are decoded, and matched, at one stroke: the next ones while these are matched."""
+TOGETHER_BYTES = 1_000_000
+"""Sealed bytes that they hold at most: pages with pictures come alone or in small groups."""
+Read = tuple[LeasedPage, Page, Decoded]
+"""A page on its way from the decoders to the matchers."""
 log = structlog.get_logger(__name__)
 
 
@@ -62,14 +71,22 @@ class Examiner:
     remembrance: Remembrance
     """What was shown by other posts of a page's threads."""
 
-    def examine_due(self, owner: str, limit: int = 8) -> Generator[Examined, None, None]:
+    def examine_due(self, owner: str, limit: int = TOGETHER) -> Generator[Examined, None, None]:
         """Lease what waits in the spool and carry each page to its end, until nothing waits.
 
-        Pages that were leased and not reached, because the caller stops or the disk fails, are given back.
+        Small pages are read together, and those that show nothing end together; whatever shows something, or fails,
+        is examined by itself. Pages that were leased and not reached, because the caller stops or the disk fails, are
+        given back.
         """
-        while leased := self.stores.pages.lease(owner, LEASE_SECONDS, limit, tell=self._tell_crash):
+        while leased := self._lease(owner, limit):
             waiting = deque(leased)
             try:
+                # A page that was leased before may have killed an examiner: it endangers no others.
+                first_time = [page for page in leased if page.attempts == 1]
+                if len(first_time) > 1:
+                    ended = self._dismiss_many(first_time)
+                    waiting = deque(page for page in leased if page.page_id not in ended)
+                    yield from ended.values()
                 while waiting:
                     examined = self._examine_guarded(waiting[0])
                     waiting.popleft()
@@ -77,6 +94,58 @@ class Examiner:
                         yield examined
             finally:
                 self._give_back(waiting)
+
+    def _lease(self, owner: str, limit: int) -> list[LeasedPage]:
+        pages = self.stores.pages
+        return pages.lease(owner, LEASE_SECONDS, limit, tell=self._tell_crash, most_bytes=TOGETHER_BYTES)
+
+    def _dismiss_many(self, leased: Sequence[LeasedPage]) -> dict[str, Examined]:
+        """End those of the pages that were read whole and show nothing; return them by id. The others wait on."""
+        ended: dict[str, Examined] = {}
+        try:
+            for batch in self._read_many(leased):
+                for chosen in apart([threads_of(page) for _, page, _ in batch]):
+                    ended |= self._dismiss_apart([batch[each] for each in chosen])
+        except (Superseded, Outrun):
+            log.info("pages examined one by one", pages=len(leased) - len(ended))
+        except (StorageError, EvidenceError, KeyUnusable):
+            raise  # not the pages' fault
+        except Exception:
+            log.exception("pages could not be examined together", pages=len(leased) - len(ended))
+        return ended
+
+    def _read_many(self, leased: Sequence[LeasedPage]) -> Iterator[list[Read]]:
+        """Yield the pages as the decoders read them, in batches, always one batch ahead of the caller."""
+        with ThreadPoolExecutor(1, thread_name_prefix="ahead") as ahead:
+            coming = [ahead.submit(self._read, leased[at : at + BATCH]) for at in range(0, len(leased), BATCH)]
+            for each in coming:
+                yield each.result()
+
+    def _read(self, leased: Sequence[LeasedPage]) -> list[Read]:
+        pages = [unseal(each.sealed, *self.spool_keys) for each in leased]
+        parts = iter(self.sandbox.decode_each([part for page in pages for part in page.parts]))
+        decoded = [_whole([next(parts) for _ in page.parts]) for page in pages]
+        return list(zip(leased, pages, decoded, strict=True))
+
+    def _dismiss_apart(self, batch: Sequence[Read]) -> dict[str, Examined]:
+        """The same for pages of which no two belong to one thread."""
+        memory = BatchMemory(self.remembrance, [page for _, page, _ in batch])
+        passages = [decoded.passages for _, _, decoded in batch]
+        found = self.engine.examine_many(passages, [each.threads for each in memory.pages], memory)
+        clean = [
+            (leased, decoded, own)
+            for (leased, _, decoded), own, examination in zip(batch, memory.pages, found, strict=True)
+            if not examination.matches and not _unread(decoded, capped=examination.capped)
+        ]
+        memories = [own for _, _, own in clean]
+        for each in memories:
+            each.held()  # sealed before the transaction: nobody else should wait for arithmetic
+        with self.stores.database.transaction() as tx:
+            outcomes = [(leased, decoded.outcomes) for leased, decoded, _ in clean]
+            self.stores.pages.finish_many(tx, outcomes, Verdict.NOTHING)
+            keep_all(tx, memories)
+        log.debug("pages examined", pages=len(clean), verdict=Verdict.NOTHING)
+        return {leased.page_id: Examined(leased.page_id, leased.site, Verdict.NOTHING) for leased, _, _ in clean}
 
     def _give_back(self, waiting: Iterable[LeasedPage]) -> None:
         for page in waiting:
@@ -183,6 +252,27 @@ class Examiner:
             words = [f"unread-{reason}" for reason in unread]
             kind = self.site_classes[site]
             report_within(tx, self.stores, self.channels, Subject.SITE, site, words, self.clock(), site_class=kind)
+
+
+def apart(threads: Sequence[Sequence[str]]) -> list[list[int]]:
+    """Return the places of the pages in rounds: in one round no two of one thread, over the rounds in their order."""
+    rounds: list[list[int]] = []
+    reached: dict[str, int] = {}
+    for place, keys in enumerate(threads):
+        number = max((reached.get(key, 0) for key in keys), default=0)
+        if number == len(rounds):
+            rounds.append([])
+        rounds[number].append(place)
+        reached.update(dict.fromkeys(keys, number + 1))
+    return rounds
+
+
+def _whole(parts: Sequence[Decoded]) -> Decoded:
+    """Return as one what was made of each part of a page."""
+    return Decoded(
+        tuple(passage for part in parts for passage in part.passages),
+        tuple(replace(outcome, part=number) for number, part in enumerate(parts) for outcome in part.outcomes),
+    )
 
 
 def _unread(decoded: Decoded, *, capped: bool) -> tuple[Reason, ...]:

@@ -3,6 +3,7 @@
 Run as `python -m app.examiner CONFIG [--once]`; the daemon keeps one alive.
 """
 
+import gc
 import sys
 import threading
 import time
@@ -51,10 +52,18 @@ def work(config: Config, stores: Stores, stopping: threading.Event, *, once: boo
             members, watch = open_filter(config, stores)
             with open_examiner(config, stores, members) as examiner:
                 log.info("examiner ready", isolation=examiner.context.isolation)
+                _spare_the_collector()
                 done += _until_changed(examiner, watch, renewal, stopping, once=once)
             if once and not watch.must_reopen():
                 break
     return done
+
+
+def _spare_the_collector() -> None:
+    """Let the garbage collector pass over what stays for the examiner's life: that took a third of all time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def free_dead(stores: Stores) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from matchers.remembered import TraceKey
+from matchers.remembered import TraceKey, packed
 from matchers.threads import MOST_POSTS, ThreadMemory, Trace
 from model.errors import KeyUnusable, Outrun
 from model.page import Page
@@ -36,6 +36,10 @@ class Remembrance:
         """Return the memory for one examination of a page."""
         return PageMemory(self, page)
 
+    def places(self, thread: str) -> dict[bytes, TraceKey]:
+        """Return under which tags, each with its key, traces of a thread are filed."""
+        return {key.tag(thread): key for key in self.keys}
+
 
 class PageMemory(ThreadMemory):
     """The memory of one examination of one page. Nothing is written before `keep`."""
@@ -48,6 +52,23 @@ class PageMemory(ThreadMemory):
         self._recalled: dict[str, Sequence[Trace]] = {}
         self._held: dict[str, Trace] = {}
         self._unreadable: list[Kept] = []
+        self._sealed: tuple[list[Kept], set[bytes]] | None = None
+
+    @property
+    def remembrance(self) -> Remembrance:
+        """Return where traces rest."""
+        return self._of
+
+    @property
+    def site(self) -> str:
+        """Return the page's site."""
+        return self._page.site
+
+    def drop_unreadable(self, tx: Transaction) -> None:
+        """Delete the traces that did not open."""
+        if self._unreadable:
+            self._of.store.drop(tx, self._unreadable)
+            log.warning("traces dropped", page=self._page.page_id, site=self.site, traces=len(self._unreadable))
 
     @property
     def threads(self) -> tuple[str, ...]:
@@ -57,41 +78,47 @@ class PageMemory(ThreadMemory):
     def recall(self, thread: str) -> Sequence[Trace]:
         """Return the traces of the latest other posts, oldest first: during one examination always the same."""
         if thread not in self._recalled:
-            self._recalled[thread] = self._read(thread)
+            places = self._of.places(thread)
+            self.know(thread, self._of.store.recall(list(places), self._of.days))
         return self._recalled[thread]
 
-    def _read(self, thread: str) -> Sequence[Trace]:
-        places = {key.tag(thread): key for key in self._of.keys}
-        kept = self._of.store.recall(list(places), self._of.days)
+    def know(self, thread: str, kept: Sequence[Kept]) -> None:
+        """Take what the store holds of a thread, oldest first."""
+        places = self._of.places(thread)
         self._seen[thread] = {each.post for each in kept}
         others = [each for each in kept if each.post != places[each.tag].post(each.tag, self._page.page_id)]
         opened = (self._opened(places[each.tag], each) for each in others[-MOST_POSTS:])
-        return [trace for trace in opened if trace is not None]
+        self._recalled[thread] = [trace for trace in opened if trace is not None]
 
     def remember(self, thread: str, trace: Trace) -> None:
         """Hold the trace of the page until it ends."""
         self._held[thread] = trace
+        self._sealed = None
 
     def keep(self, tx: Transaction) -> None:
         """Write what is to be remembered, inside the transaction that ends the page.
 
         Raises `Outrun` if posts were added since they were recalled: then the transaction must not happen.
         """
-        key, store = self._of.keys[0], self._of.store
-        places = {
-            thread: (tag, key.post(tag, self._page.page_id)) for thread in self._held for tag in [key.tag(thread)]
-        }
-        present = store.posts(tx, [tag for tag, _ in places.values()], self._of.days)
-        known = set().union(
-            *(self._seen.get(thread, set()) for thread in places), (post for _, post in places.values())
-        )
-        if present - known:
-            raise Outrun("a post of the same thread was examined at the same time: examine this one again")
-        sealed = [Kept(tag, post, key.seal(tag, post, self._held[thread])) for thread, (tag, post) in places.items()]
-        store.remember(tx, self._page.site, sealed, MOST_POSTS)
-        if self._unreadable:
-            store.drop(tx, self._unreadable)
-            log.warning("traces dropped", page=self._page.page_id, site=self._page.site, traces=len(self._unreadable))
+        keep_all(tx, [self])
+
+    def held(self) -> tuple[list[Kept], set[bytes]]:
+        """Return what is to be kept, sealed, and which posts of its threads were known."""
+        if self._sealed is None:
+            self._sealed = self._seal()
+        return self._sealed
+
+    def _seal(self) -> tuple[list[Kept], set[bytes]]:
+        key, page_id = self._of.keys[0], self._page.page_id
+        plain = {id(trace): packed(trace) for trace in {id(each): each for each in self._held.values()}.values()}
+        kept = [
+            Kept(tag, post, key.seal_packed(tag, post, plain[id(trace)]))
+            for thread, trace in self._held.items()
+            for tag in [key.tag(thread)]
+            for post in [key.post(tag, page_id)]
+        ]
+        known = set().union(*(self._seen.get(thread, set()) for thread in self._held), (each.post for each in kept))
+        return kept, known
 
     def _opened(self, key: TraceKey, kept: Kept) -> Trace | None:
         try:
@@ -99,6 +126,64 @@ class PageMemory(ThreadMemory):
         except KeyUnusable:
             self._unreadable.append(kept)
             return None
+
+
+class BatchMemory(ThreadMemory):
+    """The memories of pages that are examined together, no two of one thread: asked for in one statement."""
+
+    def __init__(self, remembrance: Remembrance, pages: Sequence[Page]) -> None:
+        """Begin an examination of these pages."""
+        self._of = remembrance
+        self.pages = [remembrance.of(page) for page in pages]
+        self._owners = {thread: memory for memory in self.pages for thread in memory.threads}
+        self._asked: set[str] = set()
+
+    def recall(self, thread: str) -> Sequence[Trace]:
+        """Return the traces of the latest other posts, oldest first."""
+        owner, draft = self._owner(thread)
+        if draft not in self._asked:
+            self._ask(draft)
+        return owner.recall(thread)
+
+    def remember(self, thread: str, trace: Trace) -> None:
+        """Hold the trace of a page until it ends."""
+        self._owner(thread)[0].remember(thread, trace)
+
+    def _owner(self, thread: str) -> tuple[PageMemory, str]:
+        """Return whose thread it is, and what the draft of an epoch wrote behind it."""
+        if thread in self._owners:
+            return self._owners[thread], ""
+        own, mark, epoch = thread.rpartition("|")
+        return self._owners[own], mark + epoch
+
+    def _ask(self, draft: str) -> None:
+        """Read all threads of the batch as one draft calls them."""
+        places = {tag: own + draft for own in self._owners for tag in self._of.places(own + draft)}
+        found: dict[str, list[Kept]] = {own + draft: [] for own in self._owners}
+        for kept in self._of.store.recall(list(places), self._of.days):
+            found[places[kept.tag]].append(kept)
+        for own, owner in self._owners.items():
+            owner.know(own + draft, found[own + draft])
+        self._asked.add(draft)
+
+
+def keep_all(tx: Transaction, memories: Sequence[PageMemory]) -> None:
+    """Write what is to be remembered of pages, inside the transaction that ends them.
+
+    Raises `Outrun` if posts were added to their threads since they were recalled: then the transaction must not happen.
+    """
+    held = [(memory, *memory.held()) for memory in memories]
+    kept = [each for _, some, _ in held for each in some]
+    if kept:
+        of = memories[0].remembrance
+        present = of.store.posts(tx, [each.tag for each in kept], of.days)
+        if present - set().union(*(known for _, _, known in held)):
+            raise Outrun("a post of the same thread was examined at the same time: examine this one again")
+        for site in dict.fromkeys(memory.site for memory in memories):
+            of.store.remember(tx, site, [each for memory, some, _ in held if memory.site == site for each in some],
+                              MOST_POSTS)  # fmt: skip
+    for memory in memories:
+        memory.drop_unreadable(tx)
 
 
 def threads_of(page: Page) -> tuple[str, ...]:

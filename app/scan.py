@@ -18,6 +18,7 @@ from app import child, logs
 from app.config import Config, read_config
 from app.report import report_problem
 from app.stores import Stores, open_stores
+from crawler.catalogue import is_stream
 from crawler.interface import SiteSettings
 from model.alert import Subject
 from model.errors import SpillwatchError
@@ -26,6 +27,8 @@ from model.scan import ScanReport, SiteState
 from storage.moments import utc_now as now
 
 MOST_SECONDS = 3600.0
+STREAM_SECONDS = 60.0
+"""How long a scan reads a stream that it cannot catch up with."""
 log = structlog.get_logger(__name__)
 
 
@@ -36,13 +39,19 @@ def run_child(
     stores: Stores,
     channels: Sequence[str],
     stopping: threading.Event,
+    stream_seconds: float = STREAM_SECONDS,
 ) -> ScanReport:
     """Run one claimed scan in a child process, wait for it, and return its report, whatever becomes of the child.
 
-    A child that dies or hangs is a failed scan. A change of the site's state is an alert.
+    A child that dies or hangs is a failed scan. A change of the site's state is an alert. A stream is read for at most
+    `stream_seconds`.
     """
     started = now()
-    process = child.start("app.scan", config, site.name, due_at.isoformat(), keyless=True)
+    words = (site.name, due_at.isoformat())
+    if is_stream(site.use):
+        process = child.start("app.stream", config, *words, str(stream_seconds), keyless=True)
+    else:
+        process = child.start("app.scan", config, *words, keyless=True)
     ended = _wait(process, stopping)
     report = stores.scans.report(site.name, due_at)
     if report is None:
@@ -50,7 +59,7 @@ def run_child(
         reason = Reason.CRASH if ended else Reason.TIMEOUT
         report = ScanReport(site.name, due_at, started, now(), state=SiteState.FAILING, reason=reason)
         stores.scans.finish(report)
-    _judge(report, site, stores, channels)
+    judge(report, site, stores, channels)
     return report
 
 
@@ -65,7 +74,7 @@ def _wait(process: "subprocess.Popen[bytes]", stopping: threading.Event) -> bool
     return True
 
 
-def _judge(report: ScanReport, site: SiteSettings, stores: Stores, channels: Sequence[str]) -> None:
+def judge(report: ScanReport, site: SiteSettings, stores: Stores, channels: Sequence[str]) -> None:
     """Move the site's state; a change for the worse is an alert, told before it is noted so that no crash hides it."""
     health = stores.scans.state(site.name)
     before = health.state if health else SiteState.WORKING

@@ -1,12 +1,13 @@
-"""What `use:` of a site can be: the descriptions and the spiders there are, and what will never be there."""
+"""What `use:` of a site can be: descriptions, spiders and streams, and what will never be there."""
 
 import importlib
 import pkgutil
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
-from crawler import description, spiders
+from crawler import description, spiders, streams
 from crawler.interface import Profile
 from crawler.spider import SiteSpider
 
@@ -41,15 +42,23 @@ NOT_BUILT: Mapping[str, str] = {
 }
 """What people ask for and will not find, and what to do instead: reading it would mean to solve captchas, to forge
 signatures, to break in where a login stands, or to break terms that leave no room."""
+ROOM = frozenset({"interface", "runner", "wire", "basin"})
+"""What lies in `crawler/streams/` beside the protocols."""
+
+
+def is_stream(use: str) -> bool:
+    """Tell whether a site that uses this sends by itself, and is read by a worker instead of scans."""
+    return use in _streams()
 
 
 def uses(folder: Path | None = None) -> Mapping[str, Profile]:
     """Return name → what an operator should know of it; an operator's description goes before a shipped one."""
     found = {}
-    for module in pkgutil.iter_modules(spiders.__path__):
-        kind = spider_of_code(module.name)
-        if kind is not None:
-            found[module.name] = kind.profile
+    for package in (spiders, streams):
+        for module in pkgutil.iter_modules(package.__path__):
+            kind = _profiled(f"{package.__name__}.{module.name}")
+            if kind is not None:
+                found[module.name] = kind.profile
     for name in description.names(folder):
         described = description.load(name, folder)
         if described is not None:
@@ -61,9 +70,8 @@ def spider_of_code(use: str) -> type[SiteSpider] | None:
     """Return the spider in `crawler/spiders/<use>.py`, or None if there is no such file."""
     if use not in {module.name for module in pkgutil.iter_modules(spiders.__path__)}:
         return None
-    module = importlib.import_module(f"{spiders.__name__}.{use}")
-    kinds = (entry for entry in vars(module).values() if isinstance(entry, type) and issubclass(entry, SiteSpider))
-    return next((kind for kind in kinds if kind.__module__ == module.__name__ and "profile" in vars(kind)), None)
+    kind: type[SiteSpider] | None = _profiled(f"{spiders.__name__}.{use}")
+    return kind
 
 
 def unknown(use: str, folder: Path | None = None) -> str:
@@ -73,3 +81,14 @@ def unknown(use: str, folder: Path | None = None) -> str:
     near = get_close_matches(use, uses(folder), n=1)
     guess = f"; did you mean {near[0]!r}?" if near else ""
     return f"neither a description nor a spider {use!r}{guess} See: spillwatch sites --all"
+
+
+def _profiled(module: str) -> Any:
+    """Return the class of a module that says what an operator should know of it, or None."""
+    within = vars(importlib.import_module(module)).values()
+    kinds = (entry for entry in within if isinstance(entry, type) and entry.__module__ == module)
+    return next((kind for kind in kinds if "profile" in vars(kind)), None)
+
+
+def _streams() -> list[str]:
+    return [module.name for module in pkgutil.iter_modules(streams.__path__) if module.name not in ROOM]

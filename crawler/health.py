@@ -93,6 +93,7 @@ CONSEQUENCES: Mapping[Reason, Consequence] = {
     Reason.INTERNAL: Consequence(SiteState.FAILING),
     Reason.LIMIT: Consequence(SiteState.FAILING),
     Reason.LEFT_ALONE: Consequence(SiteState.WORKING),
+    Reason.GAP: Consequence(SiteState.FAILING),
 }
 
 

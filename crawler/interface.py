@@ -1,11 +1,12 @@
 """What the crawler needs from others, and what a site is to it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from model.page import Page, Reason
+from model.scan import Gap
 from model.scan import Validators as Validators  # noqa: PLC0414  (re-exported: a site speaks of it)
 
 
@@ -26,9 +27,9 @@ class SiteSettings:
     name: str
     """The key it stands under."""
     use: str
-    """The description in `crawler/sites/` (or the operator's folder) or the spider in `crawler/spiders/`."""
+    """The description in `crawler/sites/` (or the operator's folder), or what `crawler/spiders/` or `streams/` has."""
     every: float
-    """Seconds between scans."""
+    """Seconds between scans; 0 for a stream, which is read as it comes."""
     robots: str = "obey"
     """`obey`, or `ignore: <why this is permitted>`: an explicit, logged choice."""
     terms: str = ""
@@ -128,6 +129,18 @@ class Sink(Protocol):
 
     def save_cursor(self, site: str, stream: str, cursor: str) -> None:
         """Save the cursor; called only after all pages before it were kept or given up."""
+        ...
+
+    def keep_many(self, site: str, kept: Sequence[Page], stream: str = "", cursor: str | None = None) -> int:
+        """Store those pages of a stream whose items are new, and the cursor that passes them; return how many."""
+        ...
+
+    def note_gap(self, gap: Gap) -> None:
+        """Remember a stretch of a stream that was not read as it came."""
+        ...
+
+    def waiting(self, most: int) -> int:
+        """Return how many pages wait to be examined, counted up to `most`."""
         ...
 
     def validators(self, site: str, stream: str) -> Validators:

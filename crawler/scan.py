@@ -56,6 +56,10 @@ class Scan:
             self.trouble = Reason.RATE_LIMITED
         else:
             await self._read_all()
+        return self._report(due_at, started_at)
+
+    def _report(self, due_at: datetime, started_at: datetime) -> ScanReport:
+        """Return what was covered so far."""
         state, reason = self._state()
         return ScanReport(
             site=self.site.name,
@@ -179,7 +183,12 @@ class Scan:
             raise FetchFailed(Reason.INTERNAL) from error
 
     async def _keep(self, item: Item, captured: Capture, fetched_at: datetime) -> None:
-        """Fetch the item's attachments and links, and hand the page to the sink last."""
+        """Hand the item's page to the sink, after everything that belongs to it."""
+        self.sink.keep(await self._page(item, captured, fetched_at))
+        self.fetched += 1
+
+    async def _page(self, item: Item, captured: Capture, fetched_at: datetime) -> Page:
+        """Fetch the item's attachments, keep what it links to, and return its page."""
         page_id = uuid.uuid4().hex
         whole = await with_attachments(
             self.fetcher, captured, images=self.site.images, headers=self.spider.attachment_headers
@@ -188,22 +197,19 @@ class Scan:
         self._count_failed(whole)
         if self.network.follow_links:
             whole.parts.extend(await self._follow(page_id, captured))
-        self.sink.keep(
-            Page(
-                page_id=page_id,
-                site=self.site.name,
-                item_id=item.item_id,
-                url=item.url,
-                fetched_at=fetched_at,
-                parts=tuple(whole.parts),
-                exchanges=tuple(whole.exchanges),
-                why="listed",
-                published_at=item.published_at or captured.published_at,
-                thread_id=item.thread_id,
-                author=item.author or captured.author,
-            )
+        return Page(
+            page_id=page_id,
+            site=self.site.name,
+            item_id=item.item_id,
+            url=item.url,
+            fetched_at=fetched_at,
+            parts=tuple(whole.parts),
+            exchanges=tuple(whole.exchanges),
+            why="listed",
+            published_at=item.published_at or captured.published_at,
+            thread_id=item.thread_id,
+            author=item.author or captured.author,
         )
-        self.fetched += 1
 
     async def _follow(self, page_id: str, captured: Capture) -> tuple[Part, ...]:
         """Keep what an item links to, once and no further; return what tells people of links not followed."""

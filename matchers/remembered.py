@@ -47,18 +47,22 @@ class TraceKey:
 
     def seal(self, tag: bytes, post: bytes, trace: Trace) -> bytes:
         """Return the trace, to be opened at this place only; all but the longest have one size."""
+        return self.seal_packed(tag, post, packed(trace))
+
+    def seal_packed(self, tag: bytes, post: bytes, padded: bytes) -> bytes:
+        """The same for a trace that is packed already: one post may stand in several threads."""
         nonce = secrets.token_bytes(NONCE_BYTES)
-        return nonce + self._seal.encrypt(nonce, _padded(pack([trace])), tag + post)
+        return nonce + self._seal.encrypt(nonce, padded, tag + post)
 
     def open(self, tag: bytes, post: bytes, sealed: bytes) -> Trace:
         """Return the trace. Raises `KeyUnusable` if it is damaged or of another key or place."""
         try:
-            packed = self._seal.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], tag + post)
+            opened = self._seal.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], tag + post)
         except (InvalidTag, ValueError):
             raise KeyUnusable(
                 "a remembered trace does not open: it is damaged, or was sealed under another linkage key"
             ) from None
-        (trace,) = unpack(packed)
+        (trace,) = unpack(opened)
         return trace
 
     def _digest(self, use: bytes, message: bytes) -> bytes:
@@ -69,8 +73,10 @@ class TraceKey:
         return "TraceKey(…)"
 
 
-def _padded(packed: bytes) -> bytes:
+def packed(trace: Trace) -> bytes:
+    """Return a trace as bytes; all but the longest have one size."""
+    plain = pack([trace])
     size = LEAST_BYTES
-    while size < len(packed):
+    while size < len(plain):
         size *= 4
-    return packed.ljust(size, b"\0")
+    return plain.ljust(size, b"\0")

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     SERVER = "server-error"
     LIMIT = "cap-reached"
     LEFT_ALONE = "left-alone"
+    GAP = "stream-gap"
     INTERNAL = "internal-error"
 
 

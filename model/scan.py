@@ -40,6 +40,35 @@ class ScanReport:
     """Why the state is not WORKING."""
 
 
+class GapReason(StrEnum):
+    """Why a stretch of a stream was not read as it came."""
+
+    TOO_SLOW = "consumer-too-slow"
+    """The server ended the connection because we did not keep up."""
+    TOO_OLD = "cursor-too-old"
+    """The server no longer has what follows our cursor, and says so."""
+    CLAMPED = "look-back-exceeded"
+    """The server began later than at our cursor."""
+    NO_REPLAY = "no-replay"
+    """The server repeats nothing of what it sent while we were not connected."""
+    TOO_BIG = "too-big-to-replay"
+    """A change of which the server sends no more than that there was one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch of a stream that was not read as it came."""
+
+    site: str
+    since: datetime | None
+    """Time of the last that was read before; None if the stream does not tell."""
+    until: datetime
+    """Time of the first that was read after it."""
+    reason: GapReason
+    filled: bool
+    """Whether all of it was fetched by other means."""
+
+
 @dataclass(frozen=True, slots=True)
 class Validators:
     """What makes a GET conditional (RFC 9110 §13)."""

@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from model.page import Reason
-from storage.tables import items, pages, part_counts
+from model.scan import Gap, GapReason
+from storage.tables import items, pages, part_counts, stream_gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Coverage:
     """Parts skipped, by reason."""
     unread: Mapping[Reason, int]
     """Parts quarantined, by reason."""
+    gaps: tuple[Gap, ...] = ()
+    """Stretches of the stream that were not read as they came, noted in this time."""
 
 
 def coverage_since(tx: Connection, since: datetime) -> list[Coverage]:
@@ -36,8 +39,9 @@ def coverage_since(tx: Connection, since: datetime) -> list[Coverage]:
     states = _page_states(tx, since)
     parts = _part_states(tx, since)
     given_up = _given_up(tx, since)
+    gaps = _gaps(tx, since)
     found = []
-    for site in sorted({*states, *given_up}):
+    for site in sorted({*states, *given_up, *gaps}):
         by_state = states[site]
         quarantined = {Reason(reason): number for (state, reason), number in by_state.items() if state == "quarantined"}
         of_parts = parts[site]
@@ -52,6 +56,7 @@ def coverage_since(tx: Connection, since: datetime) -> list[Coverage]:
                 read=sum(number for (state, _), number in of_parts.items() if state == "read"),
                 skipped=_reasons(of_parts, "skipped"),
                 unread=_reasons(of_parts, "quarantined"),
+                gaps=tuple(gaps[site]),
             )
         )
     return found
@@ -94,6 +99,14 @@ def _given_up(tx: Connection, since: datetime) -> Mapping[str, dict[Reason, int]
     found: defaultdict[str, dict[Reason, int]] = defaultdict(dict)
     for site, reason, number in rows:
         found[site][Reason(reason)] = int(number)
+    return found
+
+
+def _gaps(tx: Connection, since: datetime) -> Mapping[str, list[Gap]]:
+    noted = (stream_gaps.c.noted_at >= since,)
+    found: defaultdict[str, list[Gap]] = defaultdict(list)
+    for row in tx.execute(select(stream_gaps).where(*noted).order_by(stream_gaps.c.gap_id)):
+        found[row.site].append(Gap(row.site, row.since, row.until, GapReason(row.reason), bool(row.filled)))
     return found
 
 

@@ -8,6 +8,7 @@ whole database, because the salt is in it.
 
 import json
 import secrets
+from collections.abc import Iterable
 from datetime import datetime
 from hashlib import blake2b
 
@@ -20,7 +21,7 @@ from model.page import Reason
 from model.scan import Validators
 from storage.database import Database
 from storage.moments import Clock, utc_now
-from storage.statements import insert_new, put
+from storage.statements import batches, insert_new, put
 from storage.tables import items, streams
 
 
@@ -66,6 +67,15 @@ class ItemMemory:
         """Save what the server gave for one list."""
         self._save(site, stream, "validators", json.dumps([validators.etag, validators.last_modified]).encode())
 
+    def _unseen(self, tx: Connection, site: str, item_ids: Iterable[str]) -> dict[str, bytes]:
+        """Return which of the items were neither kept nor given up, each once, with their digests."""
+        digests = {item_id: self._digest(b"spw item", item_id) for item_id in item_ids}
+        seen: set[bytes] = set()
+        for some in batches(list(digests.values())):
+            known = (items.c.site == site, items.c.item_digest.in_(some))
+            seen |= {bytes(digest) for digest in tx.scalars(select(items.c.item_digest).where(*known))}
+        return {item_id: digest for item_id, digest in digests.items() if digest not in seen}
+
     def _remember(self, tx: Connection, site: str, item_id: str, now: datetime, reason: Reason | None) -> None:
         row = {
             "site": site,
@@ -84,10 +94,13 @@ class ItemMemory:
             return tx.scalar(select(streams.c[column]).where(*wanted))
 
     def _save(self, site: str, stream: str, column: str, value: bytes) -> None:
+        with self._database.transaction() as tx:
+            self._save_within(tx, site, stream, column, value)
+
+    def _save_within(self, tx: Connection, site: str, stream: str, column: str, value: bytes) -> None:
         nonce = secrets.token_bytes(12)
         key = {"site": site, "stream_digest": self._digest(b"spw stream", stream)}
-        with self._database.transaction() as tx:
-            put(tx, streams, key, {column: nonce + self._veil.encrypt(nonce, value, None)})
+        put(tx, streams, key, {column: nonce + self._veil.encrypt(nonce, value, None)})
 
     def _unveil(self, veiled: bytes) -> bytes:
         try:

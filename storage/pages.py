@@ -9,21 +9,23 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, case, delete, func, insert, or_, select, tuple_, update
 
 from model.errors import StorageError, Superseded
 from model.match import Verdict
 from model.page import Page, PartOutcome, Reason
+from model.scan import Gap
 from storage.coverage import Coverage, coverage_since
 from storage.database import Database
 from storage.facts import FactStore
 from storage.items import ItemMemory
 from storage.moments import Clock, utc_now
 from storage.sealing import reseal, seal
-from storage.statements import batches, insert_new
-from storage.tables import pages, part_counts, spool
+from storage.statements import batches, insert_all_new, insert_new
+from storage.tables import items, pages, part_counts, spool, stream_gaps
 
 MOST_ATTEMPTS = 3
 """Leases of one page without an end; the next one finds it quarantined."""
@@ -94,6 +96,45 @@ class PageStore(ItemMemory):
                 tx.execute(insert(spool).values(page_id=page.page_id, sealed=sealed))
             self._remember(tx, page.site, page.item_id, now, None)
 
+    def keep_many(self, site: str, kept: Sequence[Page], stream: str = "", cursor: str | None = None) -> int:
+        """Store those pages whose items are new, sealed, and the cursor that passes them, in one transaction.
+
+        Return how many were new. Raises StorageError when there is no public key to seal to yet.
+        """
+        by_item = {page.item_id: page for page in kept}
+        with self._database.reading() as tx:
+            unseen = self._unseen(tx, site, by_item)
+        recipient = self._recipient() if unseen else b""
+        # Sealed before the transaction: nobody else should wait for arithmetic.
+        sealed = {item_id: seal(by_item[item_id], recipient) for item_id in unseen}
+        now = self._clock()
+        with self._database.transaction() as tx:
+            fresh = self._unseen(tx, site, sealed)
+            new = [by_item[item_id] for item_id in fresh]
+            insert_all_new(tx, items, [
+                {"site": site, "item_digest": digest, "reason": None, "seen_at": now} for digest in fresh.values()
+            ])  # fmt: skip
+            insert_all_new(tx, pages, [
+                {"page_id": page.page_id, "site": page.site, "fetched_at": page.fetched_at, "kept_at": now,
+                 "state": "waiting", "token": 0, "attempts": 0} for page in new
+            ])  # fmt: skip
+            insert_all_new(tx, spool, [{"page_id": page.page_id, "sealed": sealed[page.item_id]} for page in new])
+            if cursor is not None:
+                self._save_within(tx, site, stream, "cursor", cursor.encode())
+        return len(new)
+
+    def note_gap(self, gap: Gap) -> None:
+        """Remember a stretch of a stream that was not read as it came."""
+        row = {"site": gap.site, "since": gap.since, "until": gap.until, "reason": gap.reason.value}
+        with self._database.transaction() as tx:
+            tx.execute(insert(stream_gaps).values(**row, filled=gap.filled, noted_at=self._clock()))
+
+    def waiting(self, most: int) -> int:
+        """Return how many pages wait to be examined, counted up to `most`."""
+        some = select(pages.c.page_id).where(pages.c.state == "waiting").limit(most).subquery()
+        with self._database.reading() as tx:
+            return tx.execute(select(func.count()).select_from(some)).scalar_one()
+
     def lease(
         self,
         owner: str,
@@ -102,9 +143,11 @@ class PageStore(ItemMemory):
         *,
         page_ids: Sequence[str] | None = None,
         tell: Callable[[Connection, str], None] | None = None,
+        most_bytes: int | None = None,
     ) -> list[LeasedPage]:
         """Lease up to `limit` waiting pages, the longest waiting first; with `page_ids` only among these.
 
+        With `most_bytes` no more are leased than hold so much together, and at least one.
         Leases that ran out are taken over. A page leased three times without an end is quarantined as a crash
         instead, and `tell` gets its site, in the same transaction. Pages checked by hand are left to the person's
         process for ten minutes unless named.
@@ -119,6 +162,7 @@ class PageStore(ItemMemory):
                 .limit(limit)
                 .with_for_update(skip_locked=True, of=pages)
             ).all()
+            rows = _within(rows, most_bytes)
             tired = [row for row in rows if row.attempts >= MOST_ATTEMPTS]
             for row in tired:
                 _end(tx, row.page_id, "quarantined", now, reason=Reason.CRASH)
@@ -136,7 +180,7 @@ class PageStore(ItemMemory):
                 )
             )
         if tired and not taken:
-            return self.lease(owner, seconds, limit, page_ids=page_ids, tell=tell)
+            return self.lease(owner, seconds, limit, page_ids=page_ids, tell=tell, most_bytes=most_bytes)
         return [_leased(row) for row in taken]
 
     def renew(self, leased: LeasedPage, seconds: float) -> None:
@@ -158,8 +202,8 @@ class PageStore(ItemMemory):
     def free(self, owner: str) -> int:
         """Give back every page of an owner who is known to be dead; return how many.
 
-        Pages are examined in the order leased, so only the first of them may have killed him: for the others the
-        lease does not count as an attempt.
+        Those that he had leased for the first time may have been examined together, so each may have killed him. Others
+        are examined one by one in the order leased: only the first may have, for the rest it counts as no attempt.
         """
         held = (pages.c.owner == owner, pages.c.state == "waiting")
         with self._database.transaction() as tx:
@@ -168,7 +212,8 @@ class PageStore(ItemMemory):
             ).all()
             tx.execute(update(pages).where(*held).values(owner=None, lease_until=None))
             for some in batches(found[1:]):
-                tx.execute(update(pages).where(pages.c.page_id.in_(some)).values(attempts=pages.c.attempts - 1))
+                again = (pages.c.page_id.in_(some), pages.c.attempts > 1)
+                tx.execute(update(pages).where(*again).values(attempts=pages.c.attempts - 1))
         return len(found)
 
     def finish(
@@ -183,6 +228,22 @@ class PageStore(ItemMemory):
         )
         tx.execute(delete(spool).where(spool.c.page_id == leased.page_id))
         _count_parts(tx, leased.page_id, outcomes)
+
+    def finish_many(
+        self, tx: Connection, ended: Sequence[tuple[LeasedPage, Iterable[PartOutcome]]], verdict: Verdict
+    ) -> None:
+        """End pages as examined with the same verdict, as `finish` does; Superseded if one of them was taken over."""
+        row = {"state": "examined", "verdict": verdict.value, "ended_at": self._clock()}
+        for some in batches(ended):
+            held = tuple_(pages.c.page_id, pages.c.token).in_([(leased.page_id, leased.token) for leased, _ in some])
+            current = (held, pages.c.state == "waiting", pages.c.lease_until.is_not(None))
+            changed = tx.execute(update(pages).where(*current).values(**row, owner=None, lease_until=None)).rowcount
+            if changed != len(some):
+                raise Superseded("another examiner took a page over: this one must not end it")
+            tx.execute(delete(spool).where(spool.c.page_id.in_([leased.page_id for leased, _ in some])))
+        rows = [row for leased, outcomes in ended for row in _part_rows(leased.page_id, outcomes)]
+        if rows:
+            tx.execute(insert(part_counts), rows)
 
     def quarantine(
         self, tx: Connection, leased: LeasedPage, reason: Reason, outcomes: Iterable[PartOutcome] = ()
@@ -290,6 +351,14 @@ def _meant(page_ids: Sequence[str] | None, now: datetime) -> Any:
     return or_(pages.c.site != BY_HAND, pages.c.kept_at <= now - LEFT_TO_THE_PERSON)
 
 
+def _within(rows: Sequence[Row[Any]], most_bytes: int | None) -> Sequence[Row[Any]]:
+    """Return the first of the rows, as many as hold no more than so many bytes together, and at least one."""
+    if most_bytes is None:
+        return rows
+    sums = accumulate(len(row.sealed) for row in rows)
+    return rows[: max(1, sum(held <= most_bytes for held in sums))]
+
+
 def _leased(row: Row[Any]) -> LeasedPage:
     return LeasedPage(row.page_id, row.site, bytes(row.sealed), row.token + 1, row.attempts + 1, row.fetched_at)
 
@@ -303,10 +372,14 @@ def _end(tx: Connection, page_id: str, state: str, now: datetime, reason: Reason
 
 
 def _count_parts(tx: Connection, page_id: str, outcomes: Iterable[PartOutcome]) -> None:
-    counted = Counter((outcome.state, outcome.reason.value if outcome.reason else "") for outcome in outcomes)
-    if counted:
-        rows = [
-            {"page_id": page_id, "state": state, "reason": reason, "parts": number}
-            for (state, reason), number in counted.items()
-        ]
+    rows = _part_rows(page_id, outcomes)
+    if rows:
         tx.execute(insert(part_counts), rows)
+
+
+def _part_rows(page_id: str, outcomes: Iterable[PartOutcome]) -> list[dict[str, Any]]:
+    counted = Counter((outcome.state, outcome.reason.value if outcome.reason else "") for outcome in outcomes)
+    return [
+        {"page_id": page_id, "state": state, "reason": reason, "parts": number}
+        for (state, reason), number in counted.items()
+    ]

@@ -19,10 +19,26 @@ def insert_new(tx: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     return tx.execute(told).first() is not None
 
 
+def insert_all_new(tx: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows, all with the same columns, except those that collide with a unique constraint."""
+    insert = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
+    if rows:
+        tx.execute(insert.on_conflict_do_nothing(), rows)
+
+
 def put(tx: Connection, table: Table, key: Mapping[str, Any], row: Mapping[str, Any]) -> None:
     """Insert the row, or overwrite the columns of `row` where the primary key exists."""
     insert = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
     tx.execute(insert.values(**key, **row).on_conflict_do_update(index_elements=list(key), set_=dict(row)))
+
+
+def put_all(tx: Connection, table: Table, key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows, all with the same columns; where the primary key `key` exists, overwrite the other columns."""
+    if not rows:
+        return
+    insert = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
+    others = {name: insert.excluded[name] for name in rows[0] if name not in key}
+    tx.execute(insert.on_conflict_do_update(index_elements=list(key), set_=others), rows)
 
 
 def one_of(tx: Connection, column: Column[bytes], values: Sequence[bytes]) -> ColumnElement[bool]:

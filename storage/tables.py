@@ -7,6 +7,7 @@ Item ids, list names and cursors come from sites and may hold names: they rest a
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -170,6 +171,19 @@ streams = Table(
     Column("cursor", LargeBinary),
     Column("validators", LargeBinary),
     PrimaryKeyConstraint("site", "stream_digest"),
+)
+
+stream_gaps = Table(
+    "stream_gaps",
+    metadata,
+    Column("gap_id", Serial, primary_key=True, autoincrement=True),
+    Column("site", String(200), nullable=False),
+    Column("since", Moment),
+    Column("until", Moment, nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("filled", Boolean, nullable=False),
+    Column("noted_at", Moment, nullable=False),
+    Index("stream_gaps_noted", "noted_at"),
 )
 
 scans = Table(

@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, text
+from sqlalchemy import Connection, Row, and_, delete, func, or_, select, text
 
 from storage.database import Database
 from storage.moments import Clock, utc_now
-from storage.statements import batches, put
+from storage.statements import batches, put_all
 from storage.tables import traces
 
 
@@ -32,24 +32,36 @@ class TraceStore:
 
     def recall(self, tags: Sequence[bytes], days: float) -> list[Kept]:
         """Return the traces under any of the tags that are not older than so many days, oldest first."""
+        rows: list[Row[Any, Any, Any, Any]] = []
         with self._database.reading() as tx:
-            rows = tx.execute(
-                select(traces.c.thread_tag, traces.c.post_tag, traces.c.sealed)
-                .where(traces.c.thread_tag.in_(tags), traces.c.seen_at > self._since(days))
-                .order_by(traces.c.seen_at, traces.c.post_tag)
-            ).all()
-        return [Kept(*(bytes(part) for part in row)) for row in rows]
+            for some in batches(tags):
+                rows += tx.execute(
+                    select(traces.c.thread_tag, traces.c.post_tag, traces.c.sealed, traces.c.seen_at).where(
+                        traces.c.thread_tag.in_(some), traces.c.seen_at > self._since(days)
+                    )
+                ).all()
+        rows.sort(key=lambda row: (row.seen_at, bytes(row.post_tag)))
+        return [Kept(bytes(row.thread_tag), bytes(row.post_tag), bytes(row.sealed)) for row in rows]
 
     def remember(self, tx: Connection, site: str, kept: Sequence[Kept], most: int) -> None:
         """Keep traces, inside the caller's transaction; a post that was remembered before is overwritten.
 
         Of each thread only the latest `most` stay.
         """
-        for each in kept:
-            key = {"thread_tag": each.tag, "post_tag": each.post}
-            put(tx, traces, key, {"site": site, "seen_at": self._clock(), "sealed": each.sealed})
-        for tag in dict.fromkeys(each.tag for each in kept):
-            _forget_older(tx, tag, most)
+        now = self._clock()
+        put_all(tx, traces, ("thread_tag", "post_tag"), [
+            {"thread_tag": each.tag, "post_tag": each.post, "site": site, "seen_at": now, "sealed": each.sealed}
+            for each in kept
+        ])  # fmt: skip
+        for some in batches(list(dict.fromkeys(each.tag for each in kept))):
+            grown = (
+                select(traces.c.thread_tag)
+                .where(traces.c.thread_tag.in_(some))
+                .group_by(traces.c.thread_tag)
+                .having(func.count() > most)
+            )
+            for tag in tx.scalars(grown).all():
+                _forget_older(tx, bytes(tag), most)
 
     def posts(self, tx: Connection, tags: Collection[bytes], days: float) -> set[bytes]:
         """Return the posts that `recall` would give, and let nobody add to these before the transaction ends."""
@@ -57,8 +69,11 @@ class TraceStore:
             for tag in sorted(tags):
                 lock = {"key": int.from_bytes(tag[:8], "big", signed=True)}
                 tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), lock)
-        there = (traces.c.thread_tag.in_(tags), traces.c.seen_at > self._since(days))
-        return {bytes(post) for post in tx.scalars(select(traces.c.post_tag).where(*there))}
+        found: set[bytes] = set()
+        for some in batches(list(tags)):
+            there = (traces.c.thread_tag.in_(some), traces.c.seen_at > self._since(days))
+            found |= {bytes(post) for post in tx.scalars(select(traces.c.post_tag).where(*there))}
+        return found
 
     def drop(self, tx: Connection, kept: Sequence[Kept]) -> None:
         """Delete traces, inside the caller's transaction."""

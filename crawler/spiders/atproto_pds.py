@@ -10,16 +10,14 @@ from collections.abc import AsyncIterator
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
+from crawler.atproto import POSTS, blobs, post_parts, thread
 from crawler.expressions import moment
 from crawler.fetcher import Answer, Fetcher
 from crawler.health import FetchFailed
 from crawler.interface import Profile, SiteSettings, Tested, Validators
-from crawler.reading import text_part
 from crawler.spider import Item, Listing, SiteSpider, Stream
 from model.errors import ConfigError
 from model.page import Reason
-
-COLLECTION = "app.bsky.feed.post"
 
 
 class AtprotoPds(SiteSpider):
@@ -39,7 +37,7 @@ class AtprotoPds(SiteSpider):
         if not site.options.get("root"):
             raise ConfigError(f"sites.{site.name}: 'atproto_pds' needs the option 'root'")
         self.root = str(site.options["root"]).rstrip("/")
-        self.collection = str(site.options.get("collection", COLLECTION))
+        self.collection = str(site.options.get("collection", POSTS))
         self.backfill = int(site.options.get("backfill", 10))
 
     async def streams(self, fetcher: Fetcher) -> AsyncIterator[Stream]:
@@ -89,20 +87,16 @@ class AtprotoPds(SiteSpider):
         if not isinstance(uri, str) or not isinstance(post, dict):
             return None
         key = uri.rsplit("/", 1)[-1]
-        text = post.get("text")
         return Item(
             item_id=uri,
             url=self._call("com.atproto.repo.getRecord", {"repo": did, "collection": self.collection, "rkey": key}),
-            parts=(
-                *([text_part("body", text)] if isinstance(text, str) and text else []),
-                text_part("record", json.dumps(post, ensure_ascii=False), "application/json"),
-            ),
+            parts=post_parts(post),
             attachments=tuple(
-                self._call("com.atproto.sync.getBlob", {"did": did, "cid": cid}) for cid in dict.fromkeys(_blobs(post))
+                self._call("com.atproto.sync.getBlob", {"did": did, "cid": cid}) for cid in dict.fromkeys(blobs(post))
             ),
             published_at=moment(str(post.get("createdAt", ""))),
             author=did,
-            thread_id=_thread(post),
+            thread_id=thread(post),
             fields={"id": key},
         )
 
@@ -119,23 +113,3 @@ def _object(answer: Answer, key: str) -> dict[str, Any]:
     if not isinstance(data, dict) or not isinstance(data.get(key), list):
         raise FetchFailed(Reason.CHANGED, f"the answer has no list {key!r}")
     return data
-
-
-def _blobs(node: Any) -> list[str]:
-    """Return the content ids of every blob in a record, however deep it is embedded."""
-    if isinstance(node, list):
-        return [cid for entry in node for cid in _blobs(entry)]
-    if not isinstance(node, dict):
-        return []
-    reference = node.get("ref")
-    if node.get("$type") == "blob" and isinstance(reference, dict) and isinstance(reference.get("$link"), str):
-        return [reference["$link"]]
-    return [cid for entry in node.values() for cid in _blobs(entry)]
-
-
-def _thread(post: dict[str, Any]) -> str | None:
-    """Return the address of the post that began the thread."""
-    reply = post.get("reply")
-    root = reply.get("root") if isinstance(reply, dict) else None
-    uri = root.get("uri") if isinstance(root, dict) else None
-    return uri if isinstance(uri, str) else None

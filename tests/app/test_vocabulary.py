@@ -7,7 +7,7 @@ from matchers.kinds import kinds
 from model.page import Reason
 from model.scan import SiteState
 
-SYSTEM = ("examiner-died", "enrolment-outdated", "job-failed", "internal-error")
+SYSTEM = ("examiner-died", "enrolment-outdated", "job-failed", "internal-error", "stream-gap", "stream-died")
 UNREAD = (
     Reason.ENCRYPTED,
     Reason.TOO_BIG,

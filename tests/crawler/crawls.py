@@ -13,7 +13,7 @@ from pathlib import Path
 from crawler.interface import NetworkSettings, Sink, SiteSettings, Validators
 from crawler.runner import Fetched
 from model.page import Page, Reason
-from model.scan import ScanReport
+from model.scan import Gap, ScanReport
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -34,6 +34,9 @@ class FileSink(Sink):
     cursors: dict[str, str] = field(default_factory=dict)
     given: dict[str, Validators] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    waits: int = 0
+    """Pages that are said to wait."""
 
     @classmethod
     def open(cls, path: Path, die_at: int = 0) -> "FileSink":
@@ -70,6 +73,27 @@ class FileSink(Sink):
         self._call()
         self.cursors[stream] = cursor
         self._save("cursor")
+
+    def keep_many(self, site: str, kept: list[Page], stream: str = "", cursor: str | None = None) -> int:
+        """Store the new pages and the cursor at once."""
+        self._call()
+        new = list({page.item_id: page for page in kept if page.item_id not in self.seen}.values())
+        self.kept += new
+        self.seen.update((page.item_id, "kept") for page in new)
+        if cursor is not None:
+            self.cursors[stream] = cursor
+        self._save("keep many")
+        return len(new)
+
+    def note_gap(self, gap: Gap) -> None:
+        """Remember the gap."""
+        self._call()
+        self.gaps.append(gap)
+        self._save("gap")
+
+    def waiting(self, most: int) -> int:
+        """Tell how many pages wait: as many as the test says."""
+        return min(most, self.waits)
 
     def validators(self, site: str, stream: str) -> Validators:
         """Return the saved validators."""

@@ -11,6 +11,7 @@ from crawler.interface import Sink, Validators
 from model.errors import StorageError, Superseded
 from model.match import Verdict
 from model.page import PartOutcome, Reason
+from model.scan import Gap, GapReason
 from storage.database import Database
 from storage.pages import MOST_ATTEMPTS, PageCounts, PageStore
 from storage.sealing import unseal
@@ -369,7 +370,7 @@ def test_payload_rows_count(pages, database):
 
 
 def test_what_a_dead_examiner_held_is_given_back(pages, clock):
-    """Its pages are free at once, others keep theirs, and only the one being examined counts an attempt."""
+    """Its pages are free at once, others keep theirs. The first time all count an attempt; then only the first does."""
     for number in range(3):
         pages.keep(page(f"item-{number}"))
         clock.wait(1)
@@ -380,6 +381,72 @@ def test_what_a_dead_examiner_held_is_given_back(pages, clock):
     assert pages.holders() == ["alive"]
     again = pages.lease("next", 60, 9)
     assert [one.page_id for one in again] == [one.page_id for one in held]
-    assert [one.attempts for one in again] == [2, 1]
+    assert [one.attempts for one in again] == [2, 2], "any of them may have killed him"
     with pytest.raises(Superseded):
         pages.renew(held[0], 60)
+    assert pages.free("next") == 2
+    assert [one.attempts for one in pages.lease("last", 60, 9)] == [3, 2]
+
+
+def test_a_lease_takes_no_more_than_it_may_hold(pages):
+    """Large pages come alone, small ones together."""
+    for size in (100, 100, 100, 200_000, 100):
+        pages.keep(page(f"item-{size}-{secrets.token_hex(4)}", text=secrets.token_hex(size)))
+    sizes = [len(pages.lease("one", 60, 9, most_bytes=100_000)) for _ in range(3)]
+    assert sum(sizes) == 5
+    assert 1 in sizes[:3]
+    assert max(sizes) <= 4
+
+
+def test_many_pages_end_at_one_stroke_or_none_does(pages, database, clock):
+    """All are examined and their payload gone; if one was taken over meanwhile, none is ended."""
+    for number in range(4):
+        pages.keep(page(f"item-{number}"))
+    leased = pages.lease("one", 60, 3)
+    outcomes = [PartOutcome(0, "read"), PartOutcome(1, "skipped", Reason.TEXT_FREE)]
+    with database.transaction() as tx:
+        pages.finish_many(tx, [(each, outcomes) for each in leased], Verdict.NOTHING)
+    assert pages.counts().examined == 3
+    (told,) = pages.coverage(clock.now)
+    assert (told.read, dict(told.skipped)) == (3, {Reason.TEXT_FREE: 3})
+    pages.keep(page("item-5"))
+    late = pages.lease("slow", 60, 2)
+    clock.wait(61)
+    pages.lease("quick", 60, 1)
+    with pytest.raises(Superseded), database.transaction() as tx:
+        pages.finish_many(tx, [(each, ()) for each in late], Verdict.NOTHING)
+    assert pages.counts().examined == 3
+
+
+def test_pages_of_a_stream_are_kept_with_their_cursor_or_not_at_all(pages, monkeypatch):
+    """New items once, whatever was kept before or stands twice in the batch; a crash leaves neither page nor cursor."""
+    known = page("known")
+    pages.keep(known)
+    batch = [page("known"), page("new"), page("new"), page("other")]
+    assert pages.keep_many("bazaar", batch, "stream", "7") == 2
+    assert pages.counts().queued == 3
+    assert pages.cursor("bazaar", "stream") == "7"
+    assert not pages.is_new("bazaar", "new")
+    monkeypatch.setattr(PageStore, "_save_within", lambda *ignored: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        pages.keep_many("bazaar", [page("later")], "stream", "8")
+    assert pages.counts().queued == 3
+    assert pages.is_new("bazaar", "later")
+
+
+def test_waiting_pages_are_counted_up_to_a_number(pages):
+    """Enough to know whether there is room."""
+    for number in range(5):
+        pages.keep(page(f"item-{number}"))
+    assert [pages.waiting(most) for most in (1, 3, 9)] == [1, 3, 5]
+
+
+def test_gaps_stand_in_the_coverage(pages, clock):
+    """A stretch that was missed is told with its site, even where no page was kept."""
+    gaps = [Gap("stream", NOON, NOON, GapReason.CLAMPED, False), Gap("stream", None, NOON, GapReason.NO_REPLAY, True)]
+    for gap in gaps:
+        pages.note_gap(gap)
+    (told,) = pages.coverage(NOON)
+    assert (told.site, told.kept, told.gaps) == ("stream", 0, tuple(gaps))
+    clock.wait(10)
+    assert pages.coverage(clock.now) == []

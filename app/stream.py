@@ -1,0 +1,55 @@
+"""STREAM: what a site sends by itself → pages → storage, in a process that has the network and no key.
+
+Run as `python -m app.stream CONFIG SITE`, this module is the worker that the daemon keeps alive: it reads until told
+to stop. With `DUE SECONDS` behind, it is one scan: it reads until it has caught up, for at most so many seconds.
+"""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from app import child, logs
+from app.config import read_config
+from app.scan import judge
+from app.stores import Stores
+from app.wiring import open_channels, open_stores
+from crawler.interface import SiteSettings
+from crawler.streams.runner import read, watch
+from model.errors import SpillwatchError
+from model.scan import ScanReport
+
+log = structlog.get_logger(__name__)
+
+
+def main() -> None:
+    """Be the worker of a stream."""
+    child.end_with_parent()
+    child.leave_no_core()
+    config, name, *bounds = read_config(Path(sys.argv[1])), *sys.argv[2:]
+    logs.configure(config.logging)
+    stopping = child.told_to_stop()
+    site = config.site(name)
+    log.info("stream started", site=name)
+    try:
+        with open_stores(config) as stores:
+            if bounds:
+                due_at, seconds = datetime.fromisoformat(bounds[0]), float(bounds[1])
+                stores.scans.finish(read(site, config.network, stores.pages, stopping, due_at, seconds))
+            else:
+                channels = tuple(open_channels(config))
+                watch(site, config.network, stores.pages, stopping, lambda told: _finish(told, site, stores, channels))
+    except SpillwatchError:
+        log.exception("stream stopped by an error", site=name)
+        sys.exit(1)
+
+
+def _finish(report: ScanReport, site: SiteSettings, stores: Stores, channels: tuple[str, ...]) -> None:
+    """Store what a minute brought, and judge how the site stands."""
+    stores.scans.finish(report)
+    judge(report, site, stores, channels)
+
+
+if __name__ == "__main__":
+    main()

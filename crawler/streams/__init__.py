@@ -1,0 +1,1 @@
+"""Streams: sites that send what is new by themselves; one protocol = one file, named as `use:` names it."""
