@@ -41,15 +41,13 @@ def run_child(
 
     A child that dies or hangs is a failed scan. A change of the site's state is an alert.
     """
-    started = now()
     process = child.start("app.scan", config, site.name, due_at.isoformat(), keyless=True)
     ended = _wait(process, stopping)
     report = stores.scans.report(site.name, due_at)
     if report is None:
-        log.error("scan died", site=site.name, exit=process.returncode)
-        reason = Reason.CRASH if ended else Reason.TIMEOUT
-        report = ScanReport(site.name, due_at, started, now(), state=SiteState.FAILING, reason=reason)
-        stores.scans.finish(report)
+        reason = Reason.STOPPED if stopping.is_set() else Reason.CRASH if ended else Reason.TIMEOUT
+        log.error("scan died", site=site.name, exit=process.returncode, reason=reason)
+        report = stores.scans.abandon(site.name, due_at, reason)
     _judge(report, site, stores, channels)
     return report
 
@@ -94,7 +92,7 @@ def main() -> None:
     log.info("scan started", site=name, robots=site.robots)
     try:
         with open_stores(config) as stores:
-            stores.scans.finish(run(site, config.network, stores.pages, due_at))
+            stores.scans.finish(run(site, config.network, stores.scanning(name, due_at), due_at))
     except SpillwatchError:
         log.exception("scan stopped by an error", site=name)
         sys.exit(1)

@@ -1,6 +1,7 @@
 """The stores that a process needs, opened together; none of them knows a key."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from storage.alerts import AlertStore
 from storage.database import Database
@@ -9,6 +10,7 @@ from storage.leases import Leases
 from storage.outbox import Outbox
 from storage.pages import PageStore
 from storage.records import RecordStore
+from storage.scanning import ScanningPages
 from storage.scans import ScanStore
 from storage.traces import TraceStore
 
@@ -26,6 +28,10 @@ class Stores:
     outbox: Outbox
     leases: Leases
     traces: TraceStore
+
+    def scanning(self, site: str, due_at: datetime) -> ScanningPages:
+        """Begin the scan and return the pages as it sees them: what it keeps is counted as its own."""
+        return ScanningPages(self.database, self.facts.salt(), self.scans.start(site, due_at))
 
     @classmethod
     def of(cls, database: Database) -> "Stores":

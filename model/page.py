@@ -31,6 +31,17 @@ class Reason(StrEnum):
     SERVER = "server-error"
     LIMIT = "cap-reached"
     INTERNAL = "internal-error"
+    CAPTCHA = "captcha"
+    CHALLENGE = "challenge"
+    SESSION = "session-ended"
+    ACCESS = "no-access"
+    EARLY = "too-early"
+    GAP = "stream-gap"
+    QUERY = "query-names-a-record"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    OVERRUN = "overrun"
+    NOT_RUN = "not-run"
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ class ItemMemory:
         """Remember an item that will never be fetched, so that it is not asked for again."""
         with self._database.transaction() as tx:
             self._remember(tx, site, item_id, self._clock(), reason)
+            self._given_up(tx, reason)
 
     def cursor(self, site: str, stream: str) -> str | None:
         """Return the cursor saved for one list of the site."""
@@ -65,6 +66,9 @@ class ItemMemory:
     def save_validators(self, site: str, stream: str, validators: Validators) -> None:
         """Save what the server gave for one list."""
         self._save(site, stream, "validators", json.dumps([validators.etag, validators.last_modified]).encode())
+
+    def _given_up(self, tx: Connection, reason: Reason) -> None:
+        """Called with each item that is given up, in its transaction."""
 
     def _remember(self, tx: Connection, site: str, item_id: str, now: datetime, reason: Reason | None) -> None:
         row = {
