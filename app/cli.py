@@ -419,11 +419,16 @@ def coverage(
     config: ConfigPath = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Say what was examined, what was not, and why: fetched = examined + quarantined + waiting."""
+    """Say what became of everything scheduled: examined, known before, waiting, quarantined or failed, and why.
+
+    Exit code 0: every item is accounted for; 1: some are not (a page was lost, or a scan counted wrong).
+    """
     start = datetime.now(UTC) - timedelta(seconds=_seconds(since, "--since"))
-    _, stores_of = _open(config)
+    settings, stores_of = _open(config)
     with stores_of as stores:
-        console.coverage(stores.pages.coverage(start), as_json=as_json)
+        found = stores.pages.coverage(start, {name: site.every for name, site in settings.sites.items()})
+    console.coverage(found, since, as_json=as_json)
+    raise typer.Exit(1 if any(site.difference for site in found) else 0)
 
 
 @app.command()

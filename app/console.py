@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # what is printed was made by its room: nothing is imported t
     from app.doctor import Finding
     from crawler.interface import Profile, SiteSettings
     from model.alert import Alert
+    from model.page import Reason
     from model.scan import ScanReport
     from storage.coverage import Coverage
     from storage.records import RecordCounts
@@ -217,23 +218,35 @@ def sites(
         say(f"  {name:18} {profile.about}")
 
 
-def coverage(found: "Sequence[Coverage]", *, as_json: bool) -> None:
-    """Print what became of the pages of each site."""
+def coverage(found: "Sequence[Coverage]", since: str, *, as_json: bool) -> None:
+    """Print what became of everything scheduled for each site, and whether the sum is right."""
     if as_json:
-        data([dataclasses.asdict(site) for site in found])
+        told = [dataclasses.asdict(site) | {"difference": site.difference} for site in found]
+        data({"balances": not any(site.difference for site in found), "sites": told})
         return
     for site in found:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(site.quarantined.items())) or "none"
-        never = ", ".join(f"{count} {reason}" for reason, count in sorted(site.given_up.items())) or "none"
         say(
-            f"{site.site}: {site.kept} pages kept = {site.examined} examined + {site.waiting} waiting + "
-            f"quarantined: {reasons}; items given up: {never}"
+            f"{site.site}: {site.scheduled} scheduled = {site.examined} examined + {site.known} known + "
+            f"{site.waiting} waiting + quarantined: {_counted(site.quarantined)} + failed: {_counted(site.failed)}"
+            + (f" + {site.in_progress} in progress" if site.in_progress else "")
         )
         skipped = "".join(f", {count} skipped as {reason}" for reason, count in sorted(site.skipped.items()))
         unread = "".join(f", {count} not read: {reason}" for reason, count in sorted(site.unread.items()))
-        say(f"  parts: {site.read} read{skipped}{unread}")
+        given_up = f"; never to be fetched: {_counted(site.given_up)}" if site.given_up else ""
+        say(f"  {site.scans} scans, {site.kept} pages; parts: {site.read} read{skipped}{unread}{given_up}")
         for gap in site.gaps:
-            since = _local(gap.since) if gap.since else "an unknown time"
-            say(f"  gap: {since} to {_local(gap.until)}, {gap.reason}, {'filled' if gap.filled else 'NOT filled'}")
+            began = _local(gap.since) if gap.since else "an unknown time"
+            say(f"  gap: {began} to {_local(gap.until)}, {gap.reason}, {'filled' if gap.filled else 'NOT filled'}")
+        if site.difference:
+            complain(f"{site.site}: does not balance: {site.scheduled} scheduled, {site.accounted} accounted for")
     if not found:
-        say("nothing was fetched in this time")
+        say("nothing was scheduled in this time")
+    elif not any(site.difference for site in found):
+        total, accounted = sum(site.scheduled for site in found), sum(site.accounted for site in found)
+        say(f"it balances: {total} scheduled = {accounted} accounted for, since {since} ago")
+    else:
+        say("IT DOES NOT BALANCE: what is missing was lost; keep the log and report it")
+
+
+def _counted(reasons: "Mapping[Reason, int]") -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) or "none"

@@ -139,11 +139,11 @@ class Daemon:
         """Run the scan of a site that is due now, unless this tick was run already."""
         present = now().timestamp()
         due_at = datetime.fromtimestamp(present - present % site.every, UTC)
-        if self._stores.scans.claim(site.name, due_at):
+        if self._stores.scans.claim(site.name, due_at, every=site.every):
             run_child(self._config, site, due_at, self._stores, tuple(self._channels), self._stopping)
 
     def _scan(self, site: SiteSettings, due_at: datetime, stream_seconds: float) -> ScanReport:
-        self._stores.scans.claim(site.name, due_at)
+        self._stores.scans.claim(site.name, due_at, every=site.every)
         channels = tuple(self._channels)
         return run_child(self._config, site, due_at, self._stores, channels, self._stopping, stream_seconds)
 

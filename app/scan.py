@@ -46,7 +46,6 @@ def run_child(
     A child that dies or hangs is a failed scan. A change of the site's state is an alert. A stream is read for at most
     `stream_seconds`.
     """
-    started = now()
     words = (site.name, due_at.isoformat())
     if is_stream(site.use):
         process = child.start("app.stream", config, *words, str(stream_seconds), keyless=True)
@@ -55,10 +54,9 @@ def run_child(
     ended = _wait(process, stopping)
     report = stores.scans.report(site.name, due_at)
     if report is None:
-        log.error("scan died", site=site.name, exit=process.returncode)
-        reason = Reason.CRASH if ended else Reason.TIMEOUT
-        report = ScanReport(site.name, due_at, started, now(), state=SiteState.FAILING, reason=reason)
-        stores.scans.finish(report)
+        reason = Reason.STOPPED if stopping.is_set() else Reason.CRASH if ended else Reason.TIMEOUT
+        log.error("scan died", site=site.name, exit=process.returncode, reason=reason)
+        report = stores.scans.abandon(site.name, due_at, reason)
     judge(report, site, stores, channels)
     return report
 
@@ -105,7 +103,7 @@ def main() -> None:
     log.info("scan started", site=name, robots=site.robots)
     try:
         with open_stores(config) as stores:
-            stores.scans.finish(run(site, config.network, stores.pages, due_at))
+            stores.scans.finish(run(site, config.network, stores.scanning(name, due_at), due_at))
     except SpillwatchError:
         log.exception("scan stopped by an error", site=name)
         sys.exit(1)

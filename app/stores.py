@@ -6,6 +6,7 @@ Nothing here imports what matches or crawls: a process that does neither starts 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from app.config import Config
 from storage.alerts import AlertStore
@@ -15,6 +16,7 @@ from storage.leases import Leases
 from storage.outbox import Outbox
 from storage.pages import PageStore
 from storage.records import RecordStore
+from storage.scanning import ScanningPages
 from storage.scans import ScanStore
 from storage.traces import TraceStore
 
@@ -32,6 +34,10 @@ class Stores:
     outbox: Outbox
     leases: Leases
     traces: TraceStore
+
+    def scanning(self, site: str, due_at: datetime) -> ScanningPages:
+        """Begin the scan and return the pages as it sees them: what it keeps is counted as its own."""
+        return ScanningPages(self.database, self.facts.salt(), self.scans.start(site, due_at))
 
     @classmethod
     def of(cls, database: Database) -> "Stores":

@@ -33,6 +33,16 @@ class Reason(StrEnum):
     LEFT_ALONE = "left-alone"
     GAP = "stream-gap"
     INTERNAL = "internal-error"
+    CAPTCHA = "captcha"
+    CHALLENGE = "challenge"
+    SESSION = "session-ended"
+    ACCESS = "no-access"
+    EARLY = "too-early"
+    QUERY = "query-names-a-record"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    OVERRUN = "overrun"
+    NOT_RUN = "not-run"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,30 @@ class SiteState(StrEnum):
     """How a site stands, with since-when in the database."""
 
     WORKING = "working"
+    SLOW = "slow"
     BLOCKED = "blocked"
     LOGIN = "needs-login"
     CHANGED = "changed"
     SILENT = "silent"
     FAILING = "failing"
+
+
+FIELDS = ("text", "author", "time")
+"""What an item usually has; how often it is missing tells a change of layout."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What a scan is compared by with the earlier ones of its site."""
+
+    taken: int = 0
+    """New items of the lists themselves, without what they link to."""
+    empty: Mapping[str, int] = field(default_factory=dict)
+    """Of these, how many had none of a field (one of `FIELDS`)."""
+    unchanged: int = 0
+    """Lists that the server said have not changed."""
+    pace: float | None = None
+    """Seconds that a request took in the median, the wait for its turn included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +57,9 @@ class ScanReport:
     state: SiteState = SiteState.WORKING
     reason: Reason | None = None
     """Why the state is not WORKING."""
+    measures: Measures = field(default_factory=Measures)
+    paused_until: datetime | None = None
+    """The site is to be left alone until then."""
 
 
 class GapReason(StrEnum):

@@ -45,6 +45,7 @@ class ItemMemory:
         """Remember an item that will never be fetched, so that it is not asked for again."""
         with self._database.transaction() as tx:
             self._remember(tx, site, item_id, self._clock(), reason)
+            self._given_up(tx, reason)
 
     def cursor(self, site: str, stream: str) -> str | None:
         """Return the cursor saved for one list of the site."""
@@ -75,6 +76,8 @@ class ItemMemory:
             known = (items.c.site == site, items.c.item_digest.in_(some))
             seen |= {bytes(digest) for digest in tx.scalars(select(items.c.item_digest).where(*known))}
         return {item_id: digest for item_id, digest in digests.items() if digest not in seen}
+    def _given_up(self, tx: Connection, reason: Reason) -> None:
+        """Called with each item that is given up, in its transaction."""
 
     def _remember(self, tx: Connection, site: str, item_id: str, now: datetime, reason: Reason | None) -> None:
         row = {

@@ -6,7 +6,7 @@ examined; what stays is the site, the times and the outcome.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import accumulate
@@ -83,6 +83,9 @@ class PageStore(ItemMemory):
         super().__init__(database, salt, clock)
         self._public_key = public_key
 
+    scan_id: int | None = None
+    """Number of the scan that keeps pages here; see `storage.scanning`."""
+
     def keep(self, page: Page) -> None:
         """Store the page, sealed, and remember its item as seen, in one transaction.
 
@@ -92,8 +95,9 @@ class PageStore(ItemMemory):
         now = self._clock()
         row = {"page_id": page.page_id, "site": page.site, "fetched_at": page.fetched_at, "kept_at": now}
         with self._database.transaction() as tx:
-            if insert_new(tx, pages, {**row, "state": "waiting", "token": 0, "attempts": 0}):
+            if insert_new(tx, pages, {**row, "state": "waiting", "token": 0, "attempts": 0, "scan_id": self.scan_id}):
                 tx.execute(insert(spool).values(page_id=page.page_id, sealed=sealed))
+                self._kept(tx)
             self._remember(tx, page.site, page.item_id, now, None)
 
     def keep_many(self, site: str, kept: Sequence[Page], stream: str = "", cursor: str | None = None) -> int:
@@ -315,10 +319,16 @@ class PageStore(ItemMemory):
             found = {row[0]: row[1] for row in tx.execute(select(state, func.count()).group_by(state))}
         return PageCounts(*(found.get(name, 0) for name in ("waiting", "leased", "examined", "quarantined")))
 
-    def coverage(self, since: datetime) -> list[Coverage]:
-        """Return per site what became of the pages kept since then; it balances, see `storage.coverage`."""
+    def coverage(self, since: datetime, schedule: Mapping[str, float] | None = None) -> list[Coverage]:
+        """Return per site what became of everything scheduled since then; it balances, see `storage.coverage`.
+
+        `schedule` has the sites that are configured, and after how many seconds each is scanned again.
+        """
         with self._database.reading() as tx:
-            return coverage_since(tx, since)
+            return coverage_since(tx, since, self._clock(), schedule or {})
+
+    def _kept(self, tx: Connection) -> None:
+        """Called with each new page, in its transaction."""
 
     def _recipient(self) -> bytes:
         # Asked for with every page: a key that was rotated away meanwhile must get no more of them.

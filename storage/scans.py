@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from model.page import Reason
-from model.scan import ScanReport, SiteState
+from model.scan import FIELDS, Measures, ScanReport, SiteState
 from storage.database import Database
 from storage.moments import Clock, utc_now
 from storage.statements import insert_new
@@ -36,19 +36,29 @@ class ScanStore:
         self._database = database
         self._clock = clock
 
-    def claim(self, site: str, due_at: datetime, owner: str = "") -> bool:
-        """Claim the scan of a site that is due at this time; False when somebody did: one tick runs once."""
-        with self._database.transaction() as tx:
-            return insert_new(tx, scans, _row(site, due_at, owner, self._clock()))
+    def claim(self, site: str, due_at: datetime, owner: str = "", every: float | None = None) -> bool:
+        """Claim the scan of a site that is due at this time; False when somebody did: one tick runs once.
 
-    def start(self, site: str, due_at: datetime) -> None:
-        """Note that the claimed scan began."""
+        `every` is after how many seconds the next one is due: by it a scan that nobody ran is missed.
+        """
         with self._database.transaction() as tx:
-            tx.execute(
-                update(scans)
-                .where(scans.c.site == site, scans.c.due_at == due_at, scans.c.status == "running")
-                .values(started_at=self._clock())
-            )
+            return insert_new(tx, scans, _row(site, due_at, owner, self._clock()) | {"every": every})
+
+    def start(self, site: str, due_at: datetime) -> int:
+        """Note that the scan, claimed before or not, began; return its number."""
+        with self._database.transaction() as tx:
+            insert_new(tx, scans, _row(site, due_at, "", self._clock()))
+            place = (scans.c.site == site, scans.c.due_at == due_at)
+            tx.execute(update(scans).where(*place, scans.c.status == "running").values(started_at=self._clock()))
+            return int(tx.execute(select(scans.c.scan_id).where(*place)).scalar_one())
+
+    def abandon(self, site: str, due_at: datetime, reason: Reason) -> ScanReport:
+        """Close the scan as failed although it reported nothing; what it counted while it lived stays."""
+        with self._database.transaction() as tx:
+            insert_new(tx, scans, _row(site, due_at, "", self._clock()))
+            place = (scans.c.site == site, scans.c.due_at == due_at)
+            tx.execute(update(scans).where(*place).values(**_died(self._clock(), reason)))
+            return _report(tx, tx.execute(select(scans).where(*place)).one())
 
     def finish(self, report: ScanReport) -> None:
         """Store the report of a scan, claimed before or not; a second report of the same scan replaces the first."""
@@ -59,7 +69,7 @@ class ScanStore:
                 update(scans)
                 .where(*place)
                 .values(
-                    status="failed" if report.reason is Reason.CRASH else "finished",
+                    status="finished",
                     started_at=report.started_at,
                     finished_at=report.finished_at,
                     listed=report.listed,
@@ -67,6 +77,8 @@ class ScanStore:
                     known=report.known,
                     site_state=report.state.value,
                     reason=report.reason.value if report.reason else None,
+                    paused_until=report.paused_until,
+                    **_measured(report.measures),
                 )
             )
             scan_id = tx.execute(select(scans.c.scan_id).where(*place)).scalar_one()
@@ -115,6 +127,16 @@ class ScanStore:
                 ).scalar_one()
             )
 
+    def past(self, site: str, since: datetime) -> list[ScanReport]:
+        """Return the reports of the scans that ended since then, the earliest first, without what failed in them."""
+        with self._database.reading() as tx:
+            rows = tx.execute(
+                select(scans)
+                .where(scans.c.site == site, scans.c.finished_at >= since, scans.c.status == "finished")
+                .order_by(scans.c.finished_at, scans.c.scan_id)
+            )
+            return [_report(None, row) for row in rows]
+
     def close_orphans(self, living: Collection[str] = ()) -> int:
         """Close running scans whose owner is not among the living, as failed by a crash; return how many.
 
@@ -124,12 +146,7 @@ class ScanStore:
             return tx.execute(
                 update(scans)
                 .where(scans.c.status == "running", scans.c.owner.not_in(list(living)))
-                .values(
-                    status="failed",
-                    finished_at=self._clock(),
-                    site_state=SiteState.FAILING.value,
-                    reason=Reason.CRASH.value,
-                )
+                .values(**_died(self._clock(), Reason.CRASH))
             ).rowcount
 
     def state(self, site: str) -> SiteHealth | None:
@@ -165,15 +182,25 @@ class ScanStore:
             return changed
 
 
+def _died(now: datetime, reason: Reason) -> dict[str, Any]:
+    state = SiteState.WORKING if reason is Reason.STOPPED else SiteState.FAILING
+    return {"status": "failed", "finished_at": now, "site_state": state.value, "reason": reason.value}
+
+
+def _measured(measures: Measures) -> dict[str, Any]:
+    empty = {f"without_{name}": measures.empty.get(name, 0) for name in FIELDS}
+    return {"taken": measures.taken, "unchanged": measures.unchanged, "pace": measures.pace, **empty}
+
+
 def _row(site: str, due_at: datetime, owner: str, now: datetime) -> dict[str, Any]:
     counts = {"listed": 0, "fetched": 0, "known": 0}
     return {"site": site, "due_at": due_at, "owner": owner, "status": "running", "claimed_at": now, **counts}
 
 
-def _report(tx: Connection, row: Row[Any]) -> ScanReport:
-    failed = tx.execute(
-        select(scan_failures.c.reason, scan_failures.c["items"]).where(scan_failures.c.scan_id == row.scan_id)
-    )
+def _report(tx: Connection | None, row: Row[Any]) -> ScanReport:
+    failures = select(scan_failures.c.reason, scan_failures.c["items"]).where(scan_failures.c.scan_id == row.scan_id)
+    failed = tx.execute(failures).all() if tx is not None else []
+    empty = {name: number for name in FIELDS if (number := getattr(row, f"without_{name}"))}
     return ScanReport(
         site=row.site,
         due_at=row.due_at,
@@ -185,4 +212,6 @@ def _report(tx: Connection, row: Row[Any]) -> ScanReport:
         failed={Reason(reason): number for reason, number in failed},
         state=SiteState(row.site_state),
         reason=Reason(row.reason) if row.reason else None,
+        measures=Measures(row.taken, empty, row.unchanged, row.pace),
+        paused_until=row.paused_until,
     )

@@ -117,6 +117,7 @@ pages = Table(
     Column("lease_until", Moment),
     Column("token", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("scan_id", Serial),
     CheckConstraint("state IN ('waiting', 'examined', 'quarantined')", name="pages_state"),
     Index(
         "pages_waiting",
@@ -202,9 +203,18 @@ scans = Table(
     Column("known", Integer, nullable=False),
     Column("site_state", String(16)),
     Column("reason", String(32)),
+    Column("every", Float),
+    Column("taken", Integer, nullable=False, server_default="0"),
+    Column("without_text", Integer, nullable=False, server_default="0"),
+    Column("without_author", Integer, nullable=False, server_default="0"),
+    Column("without_time", Integer, nullable=False, server_default="0"),
+    Column("unchanged", Integer, nullable=False, server_default="0"),
+    Column("pace", Float),
+    Column("paused_until", Moment),
     CheckConstraint("status IN ('running', 'finished', 'failed')", name="scans_status"),
     UniqueConstraint("site", "due_at"),
     Index("scans_finished", "site", "finished_at"),
+    Index("scans_claimed", "claimed_at"),
 )
 
 scan_failures = Table(
@@ -225,6 +235,17 @@ site_health = Table(
     Column("last_success", Moment),
     Column("next_try", Moment),
     Column("reason", String(32)),
+    Column("told", Text),
+    Column("told_at", Moment),
+)
+
+query_verdicts = Table(
+    "query_verdicts",
+    metadata,
+    Column("site", String(200), primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("refused", Text, nullable=False),
+    Column("vetted_at", Moment, nullable=False),
 )
 
 NOT_CLOSED = "status IN ('open', 'acknowledged')"

@@ -30,7 +30,7 @@ def test_opening_again_changes_nothing(database, url):
     with database.transaction() as tx:
         tx.execute(insert(facts).values(name="a", value=b"b"))
     again = Database.open(url)
-    assert again.schema_version() == database.schema_version() == "0004"
+    assert again.schema_version() == database.schema_version() == "0005"
     with again.reading() as tx:
         assert tx.execute(select(facts.c.value)).scalar_one() == b"b"
     again.close()

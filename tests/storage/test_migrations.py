@@ -44,7 +44,7 @@ def test_postings_move_into_runs(first_version, url, sizes):
     people = [person(40, sealed_bytes=size) for _ in range(count)] + [person(3, sealed_bytes=99)]
     _fill(first_version, people)
     database = Database.open(url)
-    assert database.schema_version() == "0004"
+    assert database.schema_version() == "0005"
     store = RecordStore(database)
     expected = {entry.label: entry.sealed for one in people for entry in one.postings}
     assert store.postings([*expected, secrets.token_bytes(16)]) == expected
@@ -52,7 +52,7 @@ def test_postings_move_into_runs(first_version, url, sizes):
     assert store.count().records == len(people)
     assert FactStore(database).filter_version() == 0
     with database.reading() as tx:
-        assert MigrationContext.configure(tx).get_current_revision() == "0004"
+        assert MigrationContext.configure(tx).get_current_revision() == "0005"
         assert "postings" not in inspect(tx).get_table_names()
         blocks = tx.execute(text("SELECT entries FROM posting_blocks WHERE place < 2 * 4294967296 ORDER BY place"))
         joined = b"".join(bytes(block) for (block,) in blocks)
