@@ -15,6 +15,7 @@ NOT_BUILT: Mapping[str, str] = {
     "douyin": "its pages need forged signatures and captchas; search there by hand, or buy a licensed feed",
     "zhihu": "its answers need a signature made by its own scripts; ask a search engine (searxng) for site:zhihu.com",
     "qq": "groups and spaces are private; ask members to report what they see, and check it with `spillwatch check`",
+    "websub": "a hub must reach an address of yours from the internet; ask the feed itself (feed, feed_full)",
     "discord": "its terms forbid automated reading; put a bot of your own into servers of your own",
 }
 """What people ask for and will not find: reading it would mean solving captchas or forging signatures."""
