@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from crawler import description
+from crawler.attachments import MAX_ATTACHMENTS
 from crawler.expressions import moment, values
 from crawler.fetcher import Answer
 from crawler.generic import GenericSpider
@@ -16,6 +17,8 @@ from crawler.reading import read_list
 from crawler.templates import list_url, parameter
 from model.errors import ConfigError
 from model.page import Reason
+from tests.crawler.crawls import FileSink
+from tests.crawler.recordings import Recording, played
 
 SAMPLES = Path(__file__).resolve().parents[2] / ".." / "shared" / "samples"
 ROOT = "https://site.example.org"
@@ -267,3 +270,16 @@ def test_relative_links_of_a_feed_start_from_their_base():
     """xml:base nests; the picture in a body starts from the base of that body."""
     assert feed().url == "https://site.example.org/a/b/one"
     assert feed().attachments == ("https://site.example.org/a/b/c/p.png",)
+
+
+def test_a_snippet_of_very_many_files_is_read_so_far(tmp_path):
+    """The files beyond the limit are counted, and the others kept."""
+    files = [{"raw_url": f"{ROOT}/{number}"} for number in range(MAX_ATTACHMENTS + 2)]
+    entry = {"id": 1, "created_at": "2026-11-20T00:00:00Z", "web_url": ROOT, "files": files}
+    answers = [{"url": f"{ROOT}/api/v4/snippets/public?per_page=100", "text": json.dumps([entry])}]
+    answers += [{"url": f"{ROOT}/{number}", "text": "x"} for number in range(MAX_ATTACHMENTS)]
+    options = {"use": "gitlab_snippets", "root": ROOT}
+    recording = Recording("many", tmp_path, options=options, scans=[{"answers": answers}])
+    sink = FileSink(tmp_path / "sink")
+    assert played(recording, 0, sink).failed == {Reason.LIMIT: 2}
+    assert sum(part.provenance == "body" for part in sink.kept[0].parts) == MAX_ATTACHMENTS
