@@ -12,13 +12,13 @@ from urllib.parse import urlencode, urlsplit
 
 from parsel import Selector
 
-from crawler.attachments import absolute, attachments_of
+from crawler.attachments import MAX_ATTACHMENTS, absolute, attachments_of
 from crawler.capture import web_page_capture
 from crawler.charset import text_of
 from crawler.description import PLACEHOLDER, Description, ListRules, Raw, resolve_options
 from crawler.expressions import moment, value, values
 from crawler.fetcher import Answer, Fetcher
-from crawler.health import FetchFailed
+from crawler.health import FetchFailed, consequence
 from crawler.interface import SiteSettings, Validators
 from crawler.reading import json_of, read_list, refuse, text_part
 from crawler.session import json_bytes, opened
@@ -142,28 +142,39 @@ class GenericSpider(SiteSpider):
         # The list is no evidence of what lies elsewhere, and shows the neighbours.
         exchanges, attachments = list[Exchange](), list(item.attachments)
         published_at, author = None, None
-        for url in item.fields["raw_urls"]:
+        urls = item.fields["raw_urls"]
+        failures = [Reason.LIMIT] * max(len(urls) - MAX_ATTACHMENTS, 0)
+        for url in urls[:MAX_ATTACHMENTS]:
             headers, secret = self._headers(self._names({})) if _same_host(url, listing.answer.url) else ({}, ())
             try:
                 answer = await fetcher.get(url, "item", headers=headers, secret_headers=secret)
             except FetchFailed as failure:
                 told = self._told(failure)
-                if (
-                    self.description.fetch_link
-                    and parts
-                    and told.reason in _REFUSED
-                    and not _same_host(url, listing.answer.url)
-                ):
-                    # What the list says of it is all there is, and may be all that is left of a leak.
+                if self.description.fetch_link and self._is_told_by_list(item, url, listing, told.reason):
                     return Capture(tuple(parts), listing.answer.exchanges, failures=(told.reason,))
-                raise told from None
+                if len(urls) == 1 or not consequence(told.reason).settles:
+                    raise told from None
+                failures.append(told.reason)
+                continue
             refuse(self.description, answer)
             captured = read_raw(raw, answer, item.fields.get("name") or "")
             parts[:0] = captured.parts
             exchanges.extend(answer.exchanges)
             attachments.extend(captured.attachments)
             published_at, author = published_at or captured.published_at, author or captured.author
-        return Capture(tuple(parts), tuple(exchanges), tuple(dict.fromkeys(attachments)), published_at, author)
+        if not exchanges:
+            raise FetchFailed(failures[-1])
+        found = tuple(dict.fromkeys(attachments))
+        return Capture(tuple(parts), tuple(exchanges), found, published_at, author, tuple(failures))
+
+    def _is_told_by_list(self, item: Item, url: str, listing: Listing, reason: Reason) -> bool:
+        """Tell whether what the list says of a page that cannot be had is to be kept: it may be all that is left.
+
+        A page elsewhere that refuses will refuse tomorrow; one of the site itself is given up only when it is gone.
+        """
+        if _same_host(url, listing.answer.url):
+            return reason is Reason.GONE and any(part.provenance == "body" for part in item.parts)
+        return reason in _REFUSED and bool(item.parts)
 
     def _told(self, failure: FetchFailed) -> FetchFailed:
         """Return the failure as the site's own rules tell it, if they know the refusal."""

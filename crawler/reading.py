@@ -136,7 +136,10 @@ def _read_text(description: Description, rules: ListRules, answer: Answer) -> tu
 _JSON_FEED = ListRules(
     items="items",
     fields={
-        "id": "id || url", "title": "title", "author": "(authors[0] || author).name", "time": "date_published",
+        "id": "id || url",
+        "version": "join('\n', [@][?date_modified && date_modified != date_published]"
+                   ".[title || '', content_html || '', content_text || ''][])|digest",
+        "title": "title", "author": "(authors[0] || author).name", "time": "date_published",
         "html": "content_html", "text": "join('\n', [content_text || '', summary || ''])",
         "link": "url || external_url", "files": "[image, banner_image, attachments[].url][][]|[?@]", "record": "@",
     },

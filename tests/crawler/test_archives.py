@@ -82,21 +82,27 @@ def test_a_record_that_unpacks_without_end_is_given_up(tmp_path):
 
 
 def test_a_sitemap_is_read_over_the_wire(tmp_path):
-    """A packed sitemap that robots.txt names leads to its pages; unchanged, it costs one conditional request."""
+    """An index leads to a packed sitemap, and that to its pages; an index that has not changed still leads there."""
     with Loopback() as server:
+        index = f"<sitemapindex><sitemap><loc>{server.root}/s.gz</loc></sitemap></sitemapindex>"
         pages = f"<urlset><url><loc>{server.root}/a</loc><lastmod>2026-11-20</lastmod></url></urlset>"
-        server.routes["/robots.txt"] = Reply(f"User-agent: *\nDisallow: /private\nSitemap: {server.root}/s.gz\n")
+        server.routes["/robots.txt"] = Reply(f"User-agent: *\nDisallow: /private\nSitemap: {server.root}/index.xml\n")
         kind = {"Content-Type": "application/gzip", "ETag": '"1"'}
         server.routes["/s.gz"] = lambda asked: (
             Reply(status=304)
             if asked.headers.get("if-none-match")
             else Reply(gzip.compress(pages.encode()), headers=kind)
         )
+        server.routes["/index.xml"] = lambda asked: (
+            Reply(status=304) if asked.headers.get("if-none-match") else Reply(index, headers={"ETag": '"i"'})
+        )
         server.routes["/a"] = Reply("<p>Margaret Holloway</p>", headers={"Content-Type": "text/html"})
         watched = site("sitemap", every=600.0, options={"root": server.root})
         first = scan(watched, network(server.host), tmp_path)
         assert [page.item_id for page in first.sink.kept] == [f"{server.root}/a@2026-11-20"]
+        server.asked.clear()
         second = scan(watched, network(server.host), tmp_path)
+        assert server.paths()[-2:] == ["/index.xml", "/s.gz"]
         assert (second.result.fetched, second.result.known, second.result.state) == (0, 1, SiteState.WORKING)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from crawler import description
+from crawler.attachments import MAX_ATTACHMENTS
 from crawler.expressions import moment, search, values
 from crawler.fetcher import Answer
 from crawler.generic import GenericSpider
@@ -16,6 +17,8 @@ from crawler.reading import read_list
 from crawler.templates import list_url, parameter
 from model.errors import ConfigError
 from model.page import Reason
+from tests.crawler.crawls import FileSink
+from tests.crawler.recordings import Recording, played
 
 SAMPLES = Path(__file__).resolve().parents[2] / ".." / "shared" / "samples"
 ROOT = "https://site.example.org"
@@ -164,6 +167,8 @@ def test_an_entry_that_cannot_be_computed_is_counted(tmp_path):
     assert ([item.item_id for item in listing.items], listing.unreadable) == (["1|2"], 1)
     with pytest.raises(FetchFailed):
         read_list(read, read.lists[0], answer('[{"a": "1"}]'), {"root": ROOT}, ROOT)
+
+
 def test_raw_content_may_be_asked_for_some_entries_alone(tmp_path):
     """`raw.when` is true or false in JSON, and a value or none in HTML."""
     whole = {"raw": {"url": "{root}/{id}", "type": "text", "when": "cut"}}
@@ -294,6 +299,8 @@ def test_relative_links_of_a_feed_start_from_their_base():
     """xml:base nests; the picture in a body starts from the base of that body."""
     assert feed().url == "https://site.example.org/a/b/one"
     assert feed().attachments == ("https://site.example.org/a/b/c/p.png",)
+
+
 def test_a_page_that_spans_ids_may_show_few_of_them(tmp_path):
     """The next page lies below the lowest id; below what was asked for, if nothing lower was shown; and ends at 0."""
     read = description.read(write(tmp_path, GOOD | {"page": {"kind": "before_id", "param": "b", "step": 50}}))
@@ -335,7 +342,10 @@ def test_an_entry_of_another_shape_is_counted(tmp_path):
 def test_a_feed_loses_the_session_in_its_addresses(tmp_path):
     """`id` and `link` of a feed's list are filters on what the feed gives; without them it stays as it is."""
     feed = "<rss version='2.0'><channel><item><title>t</title><guid>https://f.example/?s=1&amp;t=2</guid></item></channel></rss>"
-    for fields, expected in (({"id": r"re:.+|sub:s=\d&=>"}, "https://f.example/?t=2"), ({}, "https://f.example/?s=1&t=2")):
+    for fields, expected in (
+        ({"id": r"re:.+|sub:s=\d&=>"}, "https://f.example/?t=2"),
+        ({}, "https://f.example/?s=1&t=2"),
+    ):
         read = description.read(write(tmp_path, {"kind": "feed", "list": {"url": "x", **fields}}))
         listing = read_list(read, read.lists[0], answer(feed, "application/rss+xml"), {}, ROOT)
         assert [item.item_id for item in listing.items] == [expected]
@@ -348,3 +358,16 @@ def test_a_refusal_is_read_in_its_own_charset(tmp_path):
     with pytest.raises(FetchFailed) as failure:
         read_list(read, read.lists[0], answer(page, "text/html"), {"root": ROOT}, ROOT)
     assert failure.value.reason is Reason.LOGIN
+
+
+def test_a_snippet_of_very_many_files_is_read_so_far(tmp_path):
+    """The files beyond the limit are counted, and the others kept."""
+    files = [{"raw_url": f"{ROOT}/{number}"} for number in range(MAX_ATTACHMENTS + 2)]
+    entry = {"id": 1, "created_at": "2026-11-20T00:00:00Z", "web_url": ROOT, "files": files}
+    answers = [{"url": f"{ROOT}/api/v4/snippets/public?per_page=100", "text": json.dumps([entry])}]
+    answers += [{"url": f"{ROOT}/{number}", "text": "x"} for number in range(MAX_ATTACHMENTS)]
+    options = {"use": "gitlab_snippets", "root": ROOT}
+    recording = Recording("many", tmp_path, options=options, scans=[{"answers": answers}])
+    sink = FileSink(tmp_path / "sink")
+    assert played(recording, 0, sink).failed == {Reason.LIMIT: 2}
+    assert sum(part.provenance == "body" for part in sink.kept[0].parts) == MAX_ATTACHMENTS
