@@ -54,6 +54,14 @@ imports: $(DEV_STAMP)  ## the import contract: rooms see only what lies below
 format: $(DEV_STAMP)  ## mend what a tool can mend
 	@$(PY) -m ruff check --fix-only .
 
+.PHONY: new-site
+new-site: $(DEV_STAMP)  ## write a description and its recording to fill in: make new-site NAME=my_site
+	@$(PY) -m tests.crawler.new_site "$(NAME)"
+
+.PHONY: sites-table
+sites-table: $(DEV_STAMP)  ## write the tables of docs/sites.md anew from the descriptions
+	@$(PY) -m app.site_table docs/sites.md
+
 .PHONY: install
 install: $(RUN_STAMP)  ## .venv with the product and what it needs
 	@echo "Ready: $(VENV)/bin/spillwatch --help"

@@ -23,6 +23,8 @@ NOT_BUILT: Mapping[str, str] = {
     "kuaishou": "its pages want forged signatures; search there by hand, or buy a licensed feed",
     "toutiao": "its pages want forged signatures; ask a search engine (searxng) for site:toutiao.com",
     "bilibili": "its API wants signatures (wbi); ask a search engine (searxng) for site:bilibili.com",
+    "tieba": "since 2026 the pages of a bar want a browser or a forged signature; try tieba_search with a cookie, or "
+    "ask a search engine (searxng) for site:tieba.baidu.com",
     "qq": f"groups and spaces are private; {_MEMBERS}",
     "wechat": f"groups and moments are private; {_MEMBERS}. Public articles: wechat_article, wechat_sogou",
     "dingtalk": f"groups are private; {_MEMBERS}",

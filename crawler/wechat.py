@@ -54,25 +54,27 @@ def read_article(answer: Answer) -> Capture:
     source = text_of(answer)
     document = Selector(text=source or " ", type="html")
     content = document.css("#js_content")
-    texts = [found for name in ("content_noencode", "desc") if (found := _said(name, source))]
-    title = _first(document, "#activity-name", "meta[property='og:title']::attr(content)") or _said("msg_title", source)
+    shared = _said("content_noencode", source)
+    title = _first(document, "#activity-name", "meta[property='og:title']::attr(content)")
+    title = title or _said("msg_title", source, key=False)
     written = content.xpath("string(.)").get("").strip()
-    if not (title or written or texts) or _CAPTCHA_ADDRESS.search(answer.url):
+    if not (title or written or shared) or _CAPTCHA_ADDRESS.search(answer.url):
         raise _refusal(answer, document)
     author = _first(document, "#js_name", ".wx_follow_nickname", "meta[name=author]::attr(content)")
-    summary = _first(document, "meta[name=description]::attr(content)")
-    told = (("title", title), ("author", author or _said("nick_name", source)))
+    author = author or _said("nick_name", source)
+    summaries = (_said("desc", source, key=False), _first(document, "meta[name=description]::attr(content)"))
+    when = _said("ct", source, key=False) or _said("create_time", source) or ""
     return Capture(
         parts=(
             *(text_part("body", str(node.get()), "text/html") for node in content if written),
-            *(text_part("body", text) for text in dict.fromkeys((*texts, *([summary] if summary else [])))),
-            *(text_part(name, text) for name, text in told if text),
+            *(text_part("body", text) for text in dict.fromkeys((shared, *summaries)) if text),
+            *(text_part(name, text) for name, text in (("title", title), ("author", author)) if text),
             answer.part("body"),
         ),
         exchanges=answer.exchanges,
         attachments=absolute(_pictures(content, source, document), answer.url),
-        published_at=moment(_said("ct", source) or _said("create_time", source)),
-        author=author or _said("nick_name", source),
+        published_at=moment(when if when.isdigit() else None),
+        author=author,
     )
 
 
@@ -103,9 +105,11 @@ def _first(document: Selector, *places: str) -> str | None:
     return None
 
 
-def _said(name: str, source: str) -> str | None:
-    """Return the first string that a script of the page gives to a name."""
-    found = re.search(rf"(?:\bvar |\bwindow\.|[\s{{,;]){name}{_STRING}", source, re.DOTALL)
+def _said(name: str, source: str, *, key: bool = True) -> str | None:
+    """Return the first string that a script of the page gives to a variable of that name, or else to a key."""
+    found = re.search(rf"(?:\bvar\s+|\bwindow\.){name}{_STRING}", source, re.DOTALL)
+    if found is None and key:
+        found = re.search(rf"[\s{{,]{name}{_STRING}", source, re.DOTALL)
     return _plain(found["text"]).strip() or None if found else None
 
 

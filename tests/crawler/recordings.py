@@ -111,15 +111,20 @@ class Recorded(Fetcher):
         return Response(ended, status=status, headers=wire, body=content, request=request)
 
 
-def played(recording: Recording, number: int, sink: FileSink, **changed: Any) -> ScanReport:
-    """Play one scan of a recording into the sink; `changed` goes over its first answer."""
+def played(
+    recording: Recording, number: int, sink: FileSink, *, descriptions: Path | None = None, **changed: Any
+) -> ScanReport:
+    """Play one scan of a recording into the sink; `changed` goes over its first answer.
+
+    `descriptions` is a folder whose descriptions go before the shipped ones.
+    """
     answers = [dict(answer) for answer in recording.scans[number]["answers"]]
     if changed:
         place = next((n for n, answer in enumerate(answers) if answer["url"] == changed.get("url")), 0)
         kept = {key: answers[place][key] for key in ("url", "method", "sent") if key in answers[place]}
         answers[place] = kept | changed | {"always": True}
     fetcher = Recorded(recording, answers)
-    network = NetworkSettings(follow_links=False)
+    network = NetworkSettings(follow_links=False, descriptions=descriptions)
     scan = Scan(recording.site, network, sink, spider_for(recording.site, network), fetcher)
     report = asyncio.run(scan.run(datetime.now(UTC)))
     if not changed and fetcher.waiting:

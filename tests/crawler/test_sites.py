@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from crawler import catalogue
+from crawler import catalogue, description
 from model.page import Page, Reason
 from model.scan import SiteState
 from tests.crawler.crawls import FileSink
+from tests.crawler.new_site import left_to_fill_in
 from tests.crawler.recordings import SITES, Recording, played, recordings
 
 
@@ -98,3 +99,11 @@ def test_every_site_is_tested(name):
     assert profile.about
     assert profile.tested.against
     assert profile.tested.against == "real server" or name in recordings()
+
+
+@pytest.mark.parametrize("name", sorted({*description.names(), *recordings()}))
+def test_nothing_is_left_to_fill_in(name):
+    """What `make new-site` wrote for a person to replace is replaced."""
+    files = (description.SHIPPED / f"{name}.yaml", SITES / name / "recording.yaml")
+    left = [line for file in files if file.is_file() for line in left_to_fill_in(file)]
+    assert not left, "still to be written:\n" + "\n".join(left)
