@@ -20,7 +20,7 @@ from model.page import Reason
 
 STEP = 50
 """Items of one page of the walk: what a crash repeats at most is a scan, what it loses is nothing."""
-AT_MOST = 500
+AT_MOST = 10 * STEP
 """Items of one scan; after a long rest, the next scans go on."""
 LATE = 100
 """An item that is still null so many ids behind the newest one will never come."""
@@ -63,7 +63,7 @@ class HnFirebase(SiteSpider):
             raise FetchFailed(Reason.CHANGED, "the answer is not the number of the newest item")
         begin = int(cursor) + 1 if cursor else max(top - self.backfill + 1, 1)
         first = int(place) if place else begin
-        last = min(first + STEP - 1, begin + AT_MOST - 1, top)
+        last = min(first + STEP - 1, top)
         items = list[Item]()
         for number in range(first, last + 1):
             answer, entry = await self._item(fetcher, number)

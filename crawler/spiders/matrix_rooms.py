@@ -46,7 +46,7 @@ class MatrixRooms(SiteSpider):
         off="it asks with an account of yours. Make one on a server that lets it, and give its access token as token, "
         "by reference.",
         every=60.0,
-        tested=Tested("recording", "2026-11-24"),
+        tested=Tested("real server", "2026-11-24"),
     )
 
     def __init__(self, site: SiteSettings) -> None:

@@ -337,6 +337,10 @@ def test_an_entry_of_another_shape_is_counted(tmp_path):
     body = '[{"id": 1, "texts": ["a"]}, {"id": 2, "texts": null}]'
     listing = read_list(read, read.lists[0], answer(body), {"root": ROOT}, ROOT)
     assert (len(listing.items), listing.unreadable) == (1, 1)
+    read = description.read(write(tmp_path, GOOD | {"list": GOOD["list"] | {"items": "values(posts)"}}))
+    with pytest.raises(FetchFailed) as failure:
+        read_list(read, read.lists[0], answer('{"posts": 7}'), {"root": ROOT}, ROOT)
+    assert failure.value.reason is Reason.CHANGED
 
 
 def test_a_feed_loses_the_session_in_its_addresses(tmp_path):

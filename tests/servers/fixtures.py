@@ -1,7 +1,7 @@
 """Fixtures of the real servers: one of each per session, empty at its start, ended with it.
 
-`bepasty`, `pinnwand` and `pds` need `make servers`; `mail_server` needs nothing and is empty for each test. What one
-test posts, the next one sees: post with names of your own, or take away what you posted.
+`bepasty`, `pinnwand`, `synapse` and `pds` need `make servers`; `mail_server` needs nothing and is empty for each test.
+What one test posts, the next one sees: post with names of your own, or take away what you posted.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from tests.servers.mail import MailServer, mail_running
 from tests.servers.pds import PersonalDataServer, pds_running
 from tests.servers.pinnwand import Pinnwand, pinnwand_running
 from tests.servers.running import INSTALLED, NOT_INSTALLED, PYTHON
+from tests.servers.synapse import Synapse, synapse_running
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +30,14 @@ def pinnwand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pinnwand]:
     """Give a pinnwand, which lists nothing."""
     require(PYTHON.exists(), NOT_INSTALLED)
     with pinnwand_running(tmp_path_factory.mktemp("pinnwand")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def synapse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Synapse]:
+    """Give a Matrix server without accounts."""
+    require(any(INSTALLED.glob("venv/lib/python*/site-packages/synapse")), NOT_INSTALLED)
+    with synapse_running(tmp_path_factory.mktemp("synapse")) as server:
         yield server
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Install the real servers of the end-to-end tests into .servers/: what `make servers` runs.
-# Needs Python >= 3.11 for the paste servers; npm, a C++ compiler, make and Python for the AT Protocol server.
+# Needs Python >= 3.11 for the paste and chat servers; npm, a C++ compiler, make and Python for the AT Protocol server.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -8,7 +8,7 @@ root=$(cd "$here/../.." && pwd)
 target=$(mkdir -p "${SERVERS:-$root/.servers}" && cd "${SERVERS:-$root/.servers}" && pwd)
 
 python=$(PYTHON="${PYTHON:-}" bash "$root/requirements/find-python.sh")
-echo "Installing bepasty and pinnwand (hash-checked) …"
+echo "Installing bepasty, pinnwand and Synapse (hash-checked) …"
 "$python" -m venv --clear "$target/venv"
 pip=("$target/venv/bin/python" -m pip --disable-pip-version-check --no-input install --quiet --progress-bar off)
 "${pip[@]}" --require-hashes --no-build-isolation -r "$root/requirements/build.lock"
