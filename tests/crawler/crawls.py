@@ -221,6 +221,7 @@ def _asked(task: dict) -> object:
 
     async def story(crawler) -> object:
         names = {"fetcher": Fetcher(crawler), "told": told, "asyncio": asyncio, "crawler": crawler}
+        names |= sys.modules["__main__"].__dict__.get("NAMES", {})
         code = compile(task["expression"], "<asked>", "eval", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         result = eval(code, names)
         return await result if asyncio.iscoroutine(result) else result
