@@ -95,6 +95,18 @@ def test_what_a_name_leads_to_is_checked_at_every_connection(tmp_path, prelude):
     assert any(line.startswith("rebind.example.org") for line in asked(tmp_path))
 
 
+def test_a_name_server_that_never_answers_costs_one_time_limit(tmp_path):
+    """Looking a name up is part of the time for a response, and does not hold up other hosts."""
+    told = ask(
+        "[asyncio.get_running_loop().time(), await asyncio.gather(told(fetcher.get('http://never.example.org/')),"
+        f" told(fetcher.get('http://{PUBLIC}/x'))), asyncio.get_running_loop().time()]",
+        network(timeout=2.0), tmp_path, site=OURS, within=in_hostile_world(tmp_path),
+    )  # fmt: skip
+    start, result, end = told.result
+    assert result == ["timeout", 200]
+    assert end - start < 4
+
+
 LOCATIONS = [
     "file:///etc/passwd", "ftp://127.0.0.1/", "data:text/plain,x", "javascript:1", "gopher://127.0.0.1:6379/_x",
     "//127.0.0.1/", "///127.0.0.1/", "/\\127.0.0.1/", "\\\\127.0.0.1\\x", "http:127.0.0.1", "http:/127.0.0.1/",
