@@ -28,7 +28,7 @@ def failure_of(error: Exception) -> FetchFailed | None:
         case DownloadTimeoutError():
             return FetchFailed(Reason.TIMEOUT)
         case CannotResolveHostError():
-            return FetchFailed(_why_unresolved())
+            return FetchFailed(_why_unresolved(str(error)))
         case DownloadCancelledError():
             return FetchFailed(Reason.TOO_BIG, "larger than network.max_bytes")
         case UnsupportedURLSchemeError() | NotSupported():
@@ -50,11 +50,9 @@ def failure_of(error: Exception) -> FetchFailed | None:
             return None
 
 
-def _why_unresolved() -> Reason:
-    """Tell an address that we refuse from a name that does not exist."""
+def _why_unresolved(message: str) -> Reason:
+    """Tell an address that we refuse from a name that does not exist; Twisted's message names the host."""
     from twisted.internet import reactor
 
     refused: set[str] = reactor.nameResolver.refused
-    found = bool(refused)
-    refused.clear()
-    return Reason.FORBIDDEN_ADDRESS if found else Reason.NETWORK
+    return Reason.FORBIDDEN_ADDRESS if any(host in message for host in refused) else Reason.NETWORK

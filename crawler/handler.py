@@ -4,6 +4,7 @@ Everything passes here, whatever asked for it: pages, pictures, redirects, retri
 """
 
 import re
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,14 +16,14 @@ from scrapy.core.downloader.handlers.http11 import (
     _LenientHTTPClientParser,
     _ScrapyAgent,
 )
-from scrapy.exceptions import DownloadFailedError
+from scrapy.exceptions import DownloadFailedError, ResponseDataLossError
 from scrapy.http import Response
 from scrapy.utils._download_handlers import wrap_twisted_exceptions
 from scrapy.utils.defer import maybe_deferred_to_future
 from twisted.web.client import Agent, HTTPConnectionPool
 
 from crawler.health import FetchFailed
-from crawler.pace import Pace, Stopped
+from crawler.pace import CapReached, Pace, Stopped
 from crawler.safety import plain, tor_route
 from crawler.tor import TorEndpoints
 from model.page import Headers, Reason
@@ -38,9 +39,11 @@ class HeadersTooBig(Exception):
 
 
 class _Parser(_LenientHTTPClientParser):
-    """Scrapy's parser, with a limit on what comes before a body."""
+    """Scrapy's parser, with a limit on what comes before a body, that counts what comes as it is on the wire."""
 
     head_bytes = 0
+    pace: Pace
+    transport: Any
 
     def lineReceived(self, line: bytes) -> None:  # noqa: N802 - Twisted's name
         """Count a line of the head and pass it on."""
@@ -49,20 +52,38 @@ class _Parser(_LenientHTTPClientParser):
             raise HeadersTooBig
         super().lineReceived(line)
 
+    def rawDataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
+        """Count bytes of a body with its framing, once per read and not once per chunk, and pass them on."""
+        self.pace.bytes += len(data)
+        if self.pace.bytes > self.pace.max_bytes:
+            self.transport.abortConnection()
+            return
+        super().rawDataReceived(data)  # type: ignore[no-untyped-call]
+
 
 class _Protocol(_LenientHTTP11ClientProtocol):
+    pace: Pace
+
     def request(self, request: Any) -> Any:
         """Send a request, and read its answer with our parser."""
         answer = super().request(request)
         # As in Scrapy: Twisted names the class of its parser itself, and ours adds no state that must be set up.
-        self._parser.__class__ = _Parser
+        parser: Any = self._parser
+        parser.__class__ = _Parser
+        parser.pace = self.pace
         return answer
 
 
 class _Factory(_LenientHTTP11ClientFactory):
+    def __init__(self, pace: Pace, *others: Any) -> None:
+        super().__init__(*others)  # type: ignore[no-untyped-call]
+        self.pace = pace
+
     def buildProtocol(self, addr: Any) -> Any:  # noqa: N802 - Twisted's name
         """Return the protocol of one connection."""
-        return _Protocol(self._quiescentCallback)  # type: ignore[no-untyped-call]
+        protocol = _Protocol(self._quiescentCallback)  # type: ignore[no-untyped-call]
+        protocol.pace = self.pace
+        return protocol
 
 
 class _TorAgent(_ScrapyAgent):
@@ -85,12 +106,13 @@ class LawfulHandler(HTTP11DownloadHandler):
         from twisted.internet import reactor
 
         super().__init__(crawler)
-        self._pool._factory = _Factory  # noqa: SLF001 - as Scrapy itself does
+        self.pace: Pace = crawler.get_extension(Pace)
+        factory: Any = partial(_Factory, self.pace)
+        self._pool._factory = factory  # noqa: SLF001 - as Scrapy itself does
         # Connections through the proxy wait in a pool of their own: none is ever used for the other net.
         self.tor_pool: Any = HTTPConnectionPool(reactor)  # type: ignore[no-untyped-call]
         self.tor_pool.maxPersistentPerHost = 1
-        self.tor_pool._factory = _Factory  # noqa: SLF001
-        self.pace: Pace = crawler.get_extension(Pace)
+        self.tor_pool._factory = factory  # noqa: SLF001
         self.route = tor_route(crawler.settings)
         self.endpoints = TorEndpoints(reactor, self.route, self._contextFactory)
         crawler.signals.connect(only_wanted, signal=signals.headers_received)
@@ -106,7 +128,9 @@ class LawfulHandler(HTTP11DownloadHandler):
         async with self.pace.turn(host):
             try:
                 response = await self._download(request, host)
-            except DownloadFailedError as error:
+            except (DownloadFailedError, ResponseDataLossError) as error:
+                if self.pace.bytes > self.pace.max_bytes:
+                    raise CapReached("network.max_scan_bytes") from None
                 if _has_endless_headers(error):
                     raise FetchFailed(Reason.TOO_BIG, "the answer has more headers than anybody needs") from None
                 raise
@@ -153,6 +177,6 @@ def header_pairs(headers: Any) -> Headers:
     )
 
 
-def _has_endless_headers(error: DownloadFailedError) -> bool:
+def _has_endless_headers(error: Exception) -> bool:
     reasons = getattr(error.__cause__, "reasons", ())
     return any(reason.check(HeadersTooBig) for reason in reasons)

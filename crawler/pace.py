@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from scrapy import signals
 from scrapy.exceptions import StopDownload
 
 from crawler import rates
@@ -52,6 +51,7 @@ class Pace:
         self.ends_at = time.monotonic() + max_seconds
         self.requests: Counter[str] = Counter()
         self.bytes = 0
+        """Received so far, as on the wire: `crawler/handler.py` counts, and breaks off what goes beyond the cap."""
         self.delays: dict[str, float] = {}
         """Host → seconds between two requests, where more than the site's own delay is due."""
         self.free_at: dict[str, float] = {}
@@ -61,16 +61,14 @@ class Pace:
 
     @classmethod
     def from_crawler(cls, crawler: Any) -> "Pace":
-        """Build from the settings, and count every byte that arrives."""
+        """Build from the settings."""
         settings = crawler.settings
-        pace = cls(
+        return cls(
             max_requests=settings.getint("SPILLWATCH_MAX_REQUESTS"),
             max_per_host=settings.getint("SPILLWATCH_MAX_PER_HOST"),
             max_bytes=settings.getint("SPILLWATCH_MAX_BYTES"),
             max_seconds=settings.getfloat("SPILLWATCH_MAX_SECONDS"),
         )
-        crawler.signals.connect(pace.received, signal=signals.bytes_received)
-        return pace
 
     def spend(self, host: str) -> None:
         """Count one request; raise CapReached if the scan may make no more of them."""
@@ -83,12 +81,6 @@ class Pace:
         if time.monotonic() >= self.ends_at:
             raise CapReached("network.max_scan_time")
         self.requests[host] += 1
-
-    def received(self, data: bytes) -> None:
-        """Count bytes as they arrive, and break a download off that goes beyond the cap of the scan."""
-        self.bytes += len(data)
-        if self.bytes > self.max_bytes:
-            raise Stopped(CapReached("network.max_scan_bytes"))
 
     def pause(self, host: str, seconds: float) -> None:
         """Leave a host alone for so long from now."""

@@ -25,7 +25,7 @@ class PublicOnlyResolver:
         self.law = law
         self.system: Any = reactor.nameResolver
         self.refused: set[str] = set()
-        """Hosts that led to an address we do not connect to; tells a refusal from a name that does not exist."""
+        """Hosts that led only to addresses we do not connect to; tells a refusal from a name that does not exist."""
 
     @classmethod
     def from_crawler(cls, crawler: Any, reactor: Any) -> "PublicOnlyResolver":
@@ -72,6 +72,7 @@ def _nothing(receiver: Any, host: str, refused: set[str]) -> Any:
 
 def _only_public(receiver: Any, host: str, refused: set[str]) -> Any:
     """Return a receiver that keeps what is not public from the one given."""
+    found = {"public": False, "other": False}
 
     @provider(IResolutionReceiver)
     class OnlyPublic:
@@ -81,13 +82,15 @@ def _only_public(receiver: Any, host: str, refused: set[str]) -> Any:
 
         @staticmethod
         def addressResolved(address: Any) -> None:  # noqa: N802 - Twisted's name
-            if is_public(getattr(address, "host", "")):
+            public = is_public(getattr(address, "host", ""))
+            found["public" if public else "other"] = True
+            if public:
                 receiver.addressResolved(address)
-            else:
-                refused.add(host)
 
         @staticmethod
         def resolutionComplete() -> None:  # noqa: N802 - Twisted's name
+            if found["other"] and not found["public"]:
+                refused.add(host)
             receiver.resolutionComplete()
 
     return OnlyPublic

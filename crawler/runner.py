@@ -32,6 +32,8 @@ from model.page import Page, Part, Reason
 from model.scan import ScanReport
 
 ASKED = "ignore: asked for by a person"
+CHECK_SECONDS = 150.0
+"""A person waits: after this a check asks for nothing more, and tells what it has."""
 LOGGERS = ("scrapy", "twisted", "asyncio", "protego", "parsel", "feedparser", "py.warnings")
 
 log = structlog.get_logger(__name__)
@@ -83,6 +85,7 @@ def fetch(url: str, network: NetworkSettings, sink: Sink | None = None, *, robot
     Each page also goes to `sink.keep`, if a sink is given, with site `check` and its page id as item id.
     """
     site = SiteSettings(name="check", use="", every=0.0, robots=robots, delay=0.2)
+    network = replace(network, max_scan_time=min(network.max_scan_time, CHECK_SECONDS))
 
     async def story(fetcher: Fetcher) -> Fetched:
         return await _fetch(fetcher, url, network)

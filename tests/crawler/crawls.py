@@ -132,9 +132,17 @@ def scan(site: SiteSettings, network: NetworkSettings, store: Path, die_at: int 
     return _child({"verb": "run", "site": site, "network": network, "die_at": die_at}, store, prelude)
 
 
-def check(url: str, network: NetworkSettings, store: Path, prelude: str = "", robots: str = "ignore: asked") -> Outcome:
+def check(
+    url: str,
+    network: NetworkSettings,
+    store: Path,
+    prelude: str = "",
+    robots: str = "ignore: asked",
+    within: Sequence[str] = (),
+) -> Outcome:
     """Fetch one address as `spillwatch check` does."""
-    return _child({"verb": "fetch", "url": url, "network": network, "die_at": 0, "robots": robots}, store, prelude)
+    task = {"verb": "fetch", "url": url, "network": network, "die_at": 0, "robots": robots}
+    return _child(task, store, prelude, within)
 
 
 def ask(
@@ -237,6 +245,7 @@ def _asked(task: dict) -> object:
 
     async def story(crawler) -> object:
         names = {"fetcher": Fetcher(crawler), "told": told, "asyncio": asyncio, "crawler": crawler}
+        names |= sys.modules["__main__"].__dict__.get("NAMES", {})
         code = compile(task["expression"], "<asked>", "eval", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         result = eval(code, names)
         return await result if asyncio.iscoroutine(result) else result

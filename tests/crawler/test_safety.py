@@ -159,12 +159,15 @@ async def looking(self, due_at):
     from psutil import Process, CONN_LISTEN
     doors = [c for c in Process().net_connections() if c.status == CONN_LISTEN]
     handlers = self.fetcher.crawler.engine.downloader.handlers
-    served = [s for s in ("file", "ftp", "s3", "data", "http", "https") if handlers._get_handler(s)]
+    served = [s for s in ("file", "ftp", "s3", "data", "ws", "gopher", "http", "https") if handlers._get_handler(s)]
+    print("KINDS", sorted({type(handlers._get_handler(s)).__name__ for s in served}), sorted(handlers._schemes))
     print("DOORS", len(doors), "HANDLERS", served)
     return await real(self, due_at)
 crawler.scan.Scan.run = looking
 """
     with Loopback() as server:
         server.routes["/apis/rest/items"] = Reply("{}", headers={"Content-Type": "application/json"})
-        outcome = scan(site("bepasty", options={"root": server.root}), network(server.host), tmp_path, prelude=prelude)
+        rules = network(server.host, tor="127.0.0.1:9050")
+        outcome = scan(site("bepasty", options={"root": server.root}), rules, tmp_path, prelude=prelude)
     assert "DOORS 0 HANDLERS ['http', 'https']" in outcome.output
+    assert "KINDS ['LawfulHandler'] ['http', 'https']" in outcome.output
