@@ -113,7 +113,7 @@ class Follower:
             for further in self.table.find(captured.parts, captured.attachments)
             if urlsplit(further.url).netloc != urlsplit(link.url).netloc
         ]
-        whole.failed[Reason.LIMIT] += len(deeper)
+        whole.failed.update([Reason.LIMIT] * len(deeper))
         whole.parts.extend(not_followed(deeper, captured.parts))
         return Step(link, item_id(link), whole, asked=True)
 
