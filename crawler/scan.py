@@ -39,7 +39,7 @@ class Scan:
         self.sink = sink
         self.spider = spider
         self.fetcher = fetcher
-        self.follower = Follower(fetcher, Table(network), images=site.images)
+        self.follower = Follower(fetcher, Table(network), most=network.max_pages // 2, images=site.images)
         self.listed = 0
         self.fetched = 0
         self.known = 0

@@ -74,7 +74,7 @@ PASTES: tuple[Resolver, ...] = (
         ("dpaste.org", "dpaste.de"),
         rf"/{NOT_RESERVED}(?P<id>[A-Za-z0-9]{{4,20}})(?:/(?:raw|slim))?/?",
         content="/{id}/raw",
-        tested="real server",
+        tested="documented",
     ),
     Resolver(
         "dpaste.com", ("dpaste.com",), rf"/{NOT_RESERVED}(?P<id>[A-Za-z0-9]{{4,12}})(?:\.txt)?/?", content="/{id}.txt"
@@ -457,7 +457,7 @@ ANY_FILE = Resolver(
     rf"/(?!(?:robots|humans|ads|security|llms)\.txt$).{{0,1000}}\.(?i:{_RECORDS})",
     anywhere=True,
     meant_only=True,
-    tested="real server",
+    tested="documented",
 )
 """A direct link to a file of an allow-listed type, wherever it lies."""
 

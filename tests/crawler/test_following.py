@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,7 @@ def test_an_unmarked_paste_that_burnt_is_kept(tmp_path):
         bin_.routes[f"/?{BIN}"] = Reply(json.dumps(seal({"paste": "last words"}, key, burn=1)), headers=JSON)
         post(square, f"{bin_.root}/?{BIN}#{fragment_of(key)}")
         outcome = read(square, tmp_path, bin_)
-    assert texts(linked(outcome)[0])["body (PrivateBin, decrypted)"] == b"last words"
+    assert texts(linked(outcome)[0]) == {"body (PrivateBin, decrypted; deleted by being read)": b"last words"}
     assert "burn_after_reading_was_opened" in outcome.output
 
 
@@ -266,6 +267,30 @@ def test_links_beyond_the_limits_are_counted_and_told(tmp_path):
     assert len(linked(outcome)) == 5
     assert outcome.result.failed == {Reason.LIMIT: 3}
     assert all(f"{haste.root}/{name}" in told(outcome) for name in names[5:])
+
+
+def test_links_take_at_most_half_of_a_scan(tmp_path):
+    """What a site lists is not crowded out by what it links to."""
+    with Loopback() as square, Loopback() as one, Loopback() as two:
+        for server in (one, two):
+            for letter in "abcd":
+                server.routes[f"/raw/abcdefghi{letter}"] = Reply(letter)
+        post(square, " ".join(f"{server.root}/abcdefghi{letter}" for server in (one, two) for letter in "abcd"))
+        hosts = {"haste": (one.host, two.host)}
+        outcome = read(square, tmp_path, one, two, link_hosts=hosts, max_pages=10)
+    assert len(one.paths()) + len(two.paths()) == 5
+    assert outcome.result.failed == {Reason.LIMIT: 3}
+
+
+def test_a_dead_host_is_not_asked_again_and_again(tmp_path):
+    """After two timeouts the rest of its links fail without waiting."""
+    with Loopback() as square, Loopback() as haste:
+        for letter in "abcd":
+            haste.routes[f"/raw/abcdefghi{letter}"] = Reply(stream=lambda file: time.sleep(3))
+        post(square, " ".join(f"{haste.root}/abcdefghi{letter}" for letter in "abcd"))
+        outcome = read(square, tmp_path, haste, link_hosts={"haste": (haste.host,)}, timeout=1.0)
+    assert outcome.result.failed == {Reason.TIMEOUT: 4}
+    assert {asked.path[-1] for asked in haste.asked} == {"a", "b"}
 
 
 def test_links_are_followed_no_further(tmp_path):
