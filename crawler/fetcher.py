@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from scrapy import Request, signals
+from scrapy import Request
 from scrapy.exceptions import (
     CannotResolveHostError,
     DownloadCancelledError,
@@ -115,9 +115,6 @@ class Fetcher:
 
     def __init__(self, crawler: Any) -> None:
         self.crawler = crawler
-        self.obeys_robots: bool = crawler.settings.getbool("SPILLWATCH_OBEY_ROBOTS", True)
-        self.max_bytes: int = crawler.settings.getint("DOWNLOAD_MAXSIZE")
-        crawler.signals.connect(_leave_unwanted, signal=signals.headers_received, weak=False)
         self.paused: dict[str, float] = {}
         """Host → loop time before which it is left alone."""
 
@@ -168,11 +165,12 @@ class Fetcher:
 
     def _meta(self, wants: Wants) -> dict[str, Any]:
         """Return the wishes as Scrapy and our middlewares read them."""
-        obeys = self.obeys_robots if wants.obey_robots is None else wants.obey_robots
+        settings = self.crawler.settings
+        obeys, most = settings.getbool("SPILLWATCH_OBEY_ROBOTS"), settings.getint("DOWNLOAD_MAXSIZE")
         return {
-            "dont_obey_robotstxt": not obeys,
+            "dont_obey_robotstxt": not (obeys if wants.obey_robots is None else wants.obey_robots),
             "robots_decided_for_host": wants.obey_robots is not None,
-            "download_maxsize": min(wants.max_bytes or self.max_bytes, self.max_bytes),
+            "download_maxsize": min(wants.max_bytes or most, most),
             "accepts": wants.accepts,
         }
 
@@ -220,14 +218,6 @@ class Fetcher:
         found = bool(refused)
         refused.clear()
         return Reason.FORBIDDEN_ADDRESS if found else Reason.NETWORK
-
-
-def _leave_unwanted(headers: Any, request: Request, **_: Any) -> None:
-    """Stop a download at its headers if nobody wants a body of its type."""
-    accepts = request.meta.get("accepts")
-    declared = (headers.get("Content-Type") or b"").decode("latin-1").partition(";")[0].strip().lower()
-    if accepts is not None and not accepts(declared, request.url):
-        raise StopDownload(fail=True)
 
 
 def retry_after(value: str) -> float:

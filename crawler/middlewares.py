@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from scrapy import Request
+from scrapy import Request, signals
 from scrapy.downloadermiddlewares.httpcompression import HttpCompressionMiddleware
 from scrapy.downloadermiddlewares.redirect import RedirectMiddleware as ScrapyRedirects
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
-from scrapy.exceptions import IgnoreRequest
+from scrapy.exceptions import IgnoreRequest, StopDownload
 from scrapy.http import Response
 
 from crawler.health import FetchFailed
@@ -109,8 +109,9 @@ class WireMiddleware:
     """Keeps each request and answer as they were on the wire, before anything is decoded: the evidence."""
 
     @classmethod
-    def from_crawler(cls, crawler: Any) -> "WireMiddleware":  # noqa: ARG003 - Scrapy's signature
-        """Build; there is nothing to configure."""
+    def from_crawler(cls, crawler: Any) -> "WireMiddleware":
+        """Build, and have each answer looked at when its headers are there."""
+        crawler.signals.connect(leave_unwanted, signal=signals.headers_received, weak=False)
         return cls()
 
     def process_request(self, request: Request) -> None:
@@ -123,6 +124,14 @@ class WireMiddleware:
         if collected is not None:
             collected.append(_exchange(request, response))
         return response
+
+
+def leave_unwanted(headers: Any, request: Request, **_: Any) -> None:
+    """Stop a download at its headers if nobody wants a body of its type."""
+    accepts = request.meta.get("accepts")
+    declared = (headers.get("Content-Type") or b"").decode("latin-1").partition(";")[0].strip().lower()
+    if accepts is not None and not accepts(declared, request.url):
+        raise StopDownload(fail=True)
 
 
 def _exchange(request: Request, response: Response) -> Exchange:

@@ -14,6 +14,7 @@ from tests.crawler.crawls import check, network, scan, site
 from tests.crawler.loopback import Loopback, Reply
 from tests.crawler.test_privatebin import EXPECTED, fragment_of, seal, vector
 
+SAMPLES = Path(__file__).resolve().parents[2] / ".." / "shared" / "samples"
 JSON = {"Content-Type": "application/json"}
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 PNG = {"Content-Type": "image/png"}
@@ -206,10 +207,9 @@ def test_a_gist_is_every_file_of_it(tmp_path):
 @pytest.mark.parametrize("name", ["github_gist/gist_single.json", "telegraph/getPage.json"])
 def test_recorded_answers_are_read(tmp_path, name):
     """The shared recordings, where they are there."""
-    folder = os.environ.get("SPILLWATCH_SAMPLES", str(Path(__file__).resolve().parents[3] / "shared" / "samples"))
-    sample = Path(folder) / name
+    sample = SAMPLES / name
     if not sample.exists():
-        pytest.skip("the shared samples are not here; name their folder in SPILLWATCH_SAMPLES")
+        pytest.skip("the shared samples are not here")
     with Loopback() as square, Loopback() as there:
         kind = "gist" if "gist" in name else "telegraph"
         address, asked = (
