@@ -56,7 +56,7 @@ async def with_attachments(
     """
     whole = Whole(list(captured.parts), list(captured.exchanges), Counter())
     if not images:
-        whole.failed[Reason.LEFT_ALONE] += len(captured.attachments)
+        whole.failed.update([Reason.LEFT_ALONE] * len(captured.attachments))
         return whole
     left = MOST_BYTES
     for number, url in enumerate(captured.attachments, 1):

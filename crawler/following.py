@@ -19,6 +19,11 @@ from model.page import Part, Reason
 NOT_FOLLOWED = "links not followed"
 """Provenance of the part that tells of them."""
 
+DEAD = (Reason.TIMEOUT, Reason.NETWORK, Reason.RATE_LIMITED, Reason.BLOCKED)
+"""Failures that are a host's rather than a link's."""
+MAX_FAILURES = 2
+"""Of one such kind, after which a host is left alone for the rest of the scan."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -55,13 +60,20 @@ class _Opener:
 class Follower:
     """Follows the links of items for one scan or check."""
 
-    def __init__(self, fetcher: Fetcher, table: Table, *, images: bool = True, by_hand: bool = False) -> None:
-        """With `by_hand` a person asks, and robots.txt, which speaks to crawlers, binds as little as the page's own."""
+    def __init__(
+        self, fetcher: Fetcher, table: Table, *, most: int, images: bool = True, by_hand: bool = False
+    ) -> None:
+        """Follow at most so many links in all, so that what a site lists is not crowded out by what it links to.
+
+        With `by_hand` a person asks, and robots.txt, which speaks to crawlers, binds as little as the page's own.
+        """
+        self.left = most
         self.fetcher = fetcher
         self.table = table
         self.images = images
         self.by_hand = by_hand
         self._told: set[str] = set()
+        self._failures: Counter[tuple[str, Reason]] = Counter()
 
     async def follow(
         self, parts: Sequence[Part], without: Iterable[str], is_new: Callable[[str], bool]
@@ -73,13 +85,14 @@ class Follower:
             link, aside = found, tuple[str, ...]()
             if link.resolver.refusal is None:
                 host = urlsplit(link.content_url).netloc
-                if hosts.total() >= MAX_LINKS or hosts[host] >= MAX_LINKS_OF_HOST:
-                    yield Step(link, item_id(link), reason=Reason.LIMIT)
-                    continue
                 if not is_new(item_id(link)):
                     yield Step(link, item_id(link), known=True)
                     continue
+                if hosts.total() >= MAX_LINKS or hosts[host] >= MAX_LINKS_OF_HOST or self.left <= 0:
+                    yield Step(link, item_id(link), reason=Reason.LIMIT)
+                    continue
                 hosts[host] += 1
+                self.left -= 1
             if link.resolver.shortens:
                 aside = (item_id(link),)
                 step = await self._lead_on(link)
@@ -101,9 +114,14 @@ class Follower:
         """Return what one link leads to."""
         if link.resolver.refusal is not None:
             return Step(link, item_id(link), reason=link.resolver.refusal.reason)
+        host = urlsplit(link.content_url).netloc
+        for reason in DEAD:
+            if self._failures[host, reason] >= MAX_FAILURES:
+                return Step(link, item_id(link), reason=reason)
         try:
             captured = await self.capture(link, post)
         except FetchFailed as failure:
+            self._failures[host, failure.reason] += 1
             return Step(link, item_id(link), reason=failure.reason, asked=True)
         whole = await with_attachments(
             self.fetcher, captured, images=self.images, obey_robots=lambda url: self._obeys(link, url)
@@ -113,7 +131,7 @@ class Follower:
             for further in self.table.find(captured.parts, captured.attachments)
             if urlsplit(further.url).netloc != urlsplit(link.url).netloc
         ]
-        whole.failed[Reason.LIMIT] += len(deeper)
+        whole.failed.update([Reason.LIMIT] * len(deeper))
         whole.parts.extend(not_followed(deeper, captured.parts))
         return Step(link, item_id(link), whole, asked=True)
 

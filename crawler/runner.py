@@ -193,7 +193,7 @@ def silence() -> None:
 
 async def _fetch(fetcher: Fetcher, url: str, network: NetworkSettings) -> Fetched:
     """Return one page, its pictures and what it links to."""
-    follower = Follower(fetcher, Table(network), by_hand=True)
+    follower = Follower(fetcher, Table(network), most=network.max_pages // 2, by_hand=True)
     try:
         captured = await _asked_for(fetcher, follower, url)
     except FetchFailed as failure:

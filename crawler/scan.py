@@ -40,7 +40,7 @@ class Scan:
         self.sink = sink
         self.spider = spider
         self.fetcher = fetcher
-        self.follower = Follower(fetcher, Table(network), images=site.images)
+        self.follower = Follower(fetcher, Table(network), most=network.max_pages // 2, images=site.images)
         self.budget = Budget(site.name, sink, spider.cost, spider.budget, fetcher.now)
         self.listed = 0
         self.fetched = 0

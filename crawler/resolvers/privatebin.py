@@ -72,7 +72,6 @@ async def read(opener: Opener, link: Link, post: Sequence[Part]) -> Capture:
     if told.get("status", 0) != 0:
         raise FetchFailed(Reason.GONE, "the paste does not exist, or not any more")
     if _is_burnt(told):
-        # The link did not say so, and the server has deleted it by answering: what came is the only copy.
         log.warning("burn_after_reading_was_opened", resolver=link.resolver.name)
     passwords = ("", *passwords_in(post))
     parts = await asyncio.to_thread(opened, told, key, passwords)
@@ -102,7 +101,9 @@ def opened(told: dict[str, Any], key: bytes, passwords: Sequence[str]) -> tuple[
     else:
         raise FetchFailed(Reason.ENCRYPTED, "the key in the link does not open it alone")
     content = _json(plain)
-    parts = [text_part("body (PrivateBin, decrypted)", str(content.get("paste") or ""))]
+    # A link that did not say so: the server has deleted the paste by answering, and what came is the only copy.
+    how = "decrypted; deleted by being read" if _is_burnt(told) else "decrypted"
+    parts = [text_part(f"body (PrivateBin, {how})", str(content.get("paste") or ""))]
     parts += _attachments(content)
     comments = told.get("comments")
     for number, comment in enumerate((comments if isinstance(comments, list) else [])[:MOST_COMMENTS], 1):

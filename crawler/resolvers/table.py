@@ -11,7 +11,6 @@ from crawler.resolvers import files, pages, privatebin, telegraph
 from crawler.resolvers.interface import Refusal, Resolver
 from model.page import Reason
 
-ID = r"(?P<id>[A-Za-z0-9]{%s})"
 NOT_RESERVED = (
     r"(?!(?:about|account|admin|api|archive|assets|browse|contact|css|documents|download|faq|favicon\.ico|help|history|"
     r"js|langs|languages|legal|login|logout|new|paste|plans|pricing|privacy|raw|register|removal|robots\.txt|search|"
@@ -74,7 +73,7 @@ PASTES: tuple[Resolver, ...] = (
         ("dpaste.org", "dpaste.de"),
         rf"/{NOT_RESERVED}(?P<id>[A-Za-z0-9]{{4,20}})(?:/(?:raw|slim))?/?",
         content="/{id}/raw",
-        tested="real server",
+        tested="documented",
     ),
     Resolver(
         "dpaste.com", ("dpaste.com",), rf"/{NOT_RESERVED}(?P<id>[A-Za-z0-9]{{4,12}})(?:\.txt)?/?", content="/{id}.txt"
@@ -350,6 +349,12 @@ PICTURE_PLACES: tuple[Resolver, ...] = (
         content="/large/{id}",
         meant_only=True,
     ),
+    Resolver(
+        "wechat pictures",
+        ("mmbiz.qpic.cn", "mmbiz.qlogo.cn"),
+        r"/(?:sz_)?mmbiz(?:_\w{2,5})?/[\w-]{20,200}/\d{1,4}",
+        meant_only=True,
+    ),
     Resolver("twitter pictures", ("pbs.twimg.com",), r"/media/(?P<id>[\w-]{10,30}(?:\.\w{3,4})?)", meant_only=True),
 )
 """Places for pictures."""
@@ -397,6 +402,11 @@ SHARES: tuple[Resolver, ...] = (
     Resolver("腾讯文档", ("docs.qq.com",), r"/(?:doc|sheet|form|pdf|slide|aio|mind)/.{5,200}", refusal=LOGIN),
     Resolver("石墨文档", ("shimo.im",), r"/(?:docs|sheets|file|files|folder)/.{5,200}", refusal=LOGIN),
     Resolver("飞书", (".feishu.cn",), r"/(?:docx?|docs|sheets|file|wiki|base|minutes)/.{5,200}", refusal=LOGIN),
+    Resolver("金山文档", ("www.kdocs.cn", "kdocs.cn"), r"/(?:l|view/l|p)/.{5,200}", refusal=LOGIN),
+    Resolver("netcut", ("netcut.cn", "www.netcut.cn"), rf"/(?:p/)?{NOT_RESERVED}[\w-]{{2,64}}", refusal=SCRIPT),
+    Resolver(
+        "ubuntu pastebin", ("paste.ubuntu.com", "pastebin.ubuntu.com"), r"/(?:p/)?\w{5,16}(?:/plain)?/?", refusal=LOGIN
+    ),
     Resolver("gofile", ("gofile.io",), r"/d/.{4,64}", refusal=SCRIPT),
     Resolver("mega", ("mega.nz", "mega.io", "mega.co.nz"), r"/(?:file|folder|embed)/.{6,64}", refusal=SCRIPT),
     Resolver("mega (old)", ("mega.nz", "mega.co.nz"), r"/?", fragment=r"F?!.{8,120}", refusal=SCRIPT),
@@ -457,7 +467,7 @@ ANY_FILE = Resolver(
     rf"/(?!(?:robots|humans|ads|security|llms)\.txt$).{{0,1000}}\.(?i:{_RECORDS})",
     anywhere=True,
     meant_only=True,
-    tested="real server",
+    tested="documented",
 )
 """A direct link to a file of an allow-listed type, wherever it lies."""
 

@@ -94,7 +94,9 @@ def test_an_address_without_a_scheme_is_marked_as_such(text):
     assert address.url.removeprefix("//").removeprefix("www.") == "bpa.st/ABCD"
 
 
-@pytest.mark.parametrize("text", ["and/or", "1.2/3", "张三/李四", "a@bpa.st/ABCD", "https://", "no links, e.g. this"])
+@pytest.mark.parametrize(
+    "text", ["and/or", "1.2/3", "张三/李四", "a@paste.example/ABCD", "https://", "no links, e.g. this"]
+)
 def test_ordinary_text_is_no_address(text):
     """Nothing is found in what only looks a little like one."""
     assert found(text) == []

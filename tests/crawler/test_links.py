@@ -1,8 +1,11 @@
 """The table of resolvers: which links it knows, what it asks for, and what it leaves alone."""
 
 import re
+from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crawler.interface import NetworkSettings
 from crawler.links import Table, item_id, table
@@ -53,6 +56,10 @@ LEADS = [
     ("https://i.redd.it/abcdefgh12345.jpg", "https://i.redd.it/abcdefgh12345.jpg"),
     ("https://wx1.sinaimg.cn/mw690/0012abcdgy1habc.jpg", "https://wx1.sinaimg.cn/large/0012abcdgy1habc.jpg"),
     ("https://pbs.twimg.com/media/AbCdEfGhIjK?format=jpg&name=small", "https://pbs.twimg.com/media/AbCdEfGhIjK?format=jpg&name=small"),
+    (
+        "https://mmbiz.qpic.cn/sz_mmbiz_jpg/AbCdEfGhIjKlMnOpQrStUv/640?wx_fmt=jpeg",
+        "https://mmbiz.qpic.cn/sz_mmbiz_jpg/AbCdEfGhIjKlMnOpQrStUv/640?wx_fmt=jpeg",
+    ),
     ("https://unknown.example/files/list%20a.xlsx?dl=1", "https://unknown.example/files/list%20a.xlsx?dl=1"),
     (f"https://any.example/?5b65a01b43987bc2#{KEY}", "https://any.example/?5b65a01b43987bc2"),
     (f"https://any.example/bin/?pasteid=5b65a01b43987bc2#{KEY}", "https://any.example/bin/?5b65a01b43987bc2"),
@@ -72,6 +79,7 @@ REPORTED = [
     ("https://gofile.io/d/AbCdEf", Reason.UNSUPPORTED),
     ("https://mega.nz/file/AbCdEfGh#key", Reason.UNSUPPORTED),
     ("https://mega.nz/#!AbCdEfGh!key", Reason.UNSUPPORTED),
+    ("https://netcut.cn/somename", Reason.UNSUPPORTED),
     ("https://docs.qq.com/sheet/AbCdEfGhIj", Reason.LOGIN),
 ]
 
@@ -194,3 +202,16 @@ def test_the_table_can_be_told_to_people():
     assert {row.tested for row in rows.values()} <= {
         "real server", "real vector", "sample", "documented", "from memory",
     }  # fmt: skip
+
+
+HOSTS = sorted({host.lstrip(".") for resolver in RESOLVERS for host in resolver.hosts} | {"a.example", "[::1", ""})
+
+
+@given(host=st.sampled_from(HOSTS), rest=st.text(alphabet="abC019/-_.?#&=%:@[]!{}\\ 中", max_size=60))
+def test_any_address_is_known_or_not(host, rest):
+    """Whatever stands behind a host, the table answers; what it asks for carries no fragment and stays at its place."""
+    link = Table(NetworkSettings()).resolve(f"https://{host}/{rest}")
+    if link is not None:
+        asked = urlsplit(link.content_url)
+        assert "#" not in link.content_url
+        assert asked.netloc == host or asked.netloc.startswith("api.")

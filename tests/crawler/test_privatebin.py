@@ -72,6 +72,18 @@ def test_the_vector_with_a_password_opens_with_it_alone():
     assert text.data.decode() == EXPECTED["password_plain"]["paste"]
 
 
+@pytest.mark.parametrize("paste", vector("another_client"), ids=lambda paste: paste["what"])
+def test_pastes_of_another_client_open(paste):
+    """Made by a Python client of PrivateBin that shares no code with this (privatebin 0.3.0)."""
+    text, *attached = opened(paste["answer"], key_of(paste["fragment"]), ("", "密码pw"))
+    assert text.data.decode() == "正文 hello"
+    assert [(part.name, part.data) for part in attached] == (
+        [("l.csv", b"id,name\n")] if paste["what"] == "attachment" else []
+    )
+    # That client marks no link as burning: only the answer tells, when it is too late.
+    assert ("deleted by being read" in text.provenance) is (paste["what"] == "burn")
+
+
 def test_comments_and_older_attachments_are_read():
     """A single attachment, as before version 2, and what others wrote below."""
     key = os.urandom(32)

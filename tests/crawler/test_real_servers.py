@@ -48,6 +48,17 @@ def test_a_post_leads_to_an_unlisted_paste(pds, pinnwand, tmp_path):
     assert scan(here, rules, tmp_path).result.fetched == 1
 
 
+def test_a_post_leads_to_an_unlisted_file(pds, bepasty, tmp_path):
+    """A post links to a file on bepasty: its bytes come, whatever they are."""
+    account = pds.join("filer")
+    address = bepasty.post_file(b"PK\x03\x04 not really", "list.xlsx", "application/octet-stream")
+    pds.post(account, f"下载 {address}，快")
+    rules = network(host(pds), host(bepasty), link_hosts={"bepasty": (host(bepasty),)})
+    outcome = scan(site("atproto_pds", options={"root": pds.url}), rules, tmp_path)
+    (page,) = [page for page in outcome.sink.kept if page.why.startswith("linked") and host(bepasty) in page.url]
+    assert [(part.name, part.data) for part in page.parts] == [("list.xlsx", b"PK\x03\x04 not really")]
+
+
 def test_an_unlisted_paste_can_be_checked_by_hand(pinnwand, tmp_path):
     """`check` of a paste's address fetches its files, too."""
     address = pinnwand.url + "/" + pinnwand.post_text("by hand").rsplit("/", 1)[1]
