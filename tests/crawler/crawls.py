@@ -147,7 +147,7 @@ def _child(task: dict, store: Path, prelude: str) -> Outcome:
         f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n{prelude}\nfrom tests.crawler.crawls import main; main()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(store)], capture_output=True, text=True, timeout=100, cwd=store, check=False
+        [sys.executable, "-c", code, str(store)], capture_output=True, text=True, timeout=300, cwd=store, check=False
     )
     output = done.stdout + done.stderr
     if not (store / "result").exists():
