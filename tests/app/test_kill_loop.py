@@ -177,11 +177,13 @@ def survived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         site.publish(4)
         killer = Killer(installed, request.param, measured_lives(installed))
         began = time.monotonic()
-        for number in range(KILLS):
-            site.publish(5 + number * (len(pastes()) - 5) // (KILLS - 1))
-            killer.kill_one()
-        site.publish(len(pastes()))
-        killer.rest()
+        try:
+            for number in range(KILLS):
+                site.publish(5 + number * (len(pastes()) - 5) // (KILLS - 1))
+                killer.kill_one()
+            site.publish(len(pastes()))
+        finally:
+            killer.rest()  # also of a run that was broken off: a daemon would go on for ever
         print(f"{dict(killer.killed)} killed in {time.monotonic() - began:.0f} s, {killer.at_work} at work")
         psutil.wait_procs(killer.orphans, timeout=60)
         # A page that met death three times is kept for a person to decide; here the person says: again.
