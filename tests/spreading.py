@@ -16,6 +16,11 @@ SLOWEST_FIRST = (
     "tests/app/test_cli.py",
     "tests/app/test_rotation.py",
     "tests/app/test_end_to_end.py",
+    "tests/crawler/test_scan.py",
+    "tests/crawler/test_safety.py",
+    "tests/decoders/test_formats.py",
+    "tests/alerts/test_mail.py",
+    "tests/app/test_filtering.py",
 )
 """Files of more than half a minute each, as `--durations=0` tells."""
 PARTED = re.compile(r"(tests/app/test_kill_loop\.py)::.*(\[\w+\])")

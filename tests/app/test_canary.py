@@ -30,7 +30,7 @@ from tests.app.test_kill_loop import EXAMINER, appears
 from tests.app.traces import files_below, search, spellings, values_of
 from tests.people import CANARY, COLUMNS, PEOPLE
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 HERS = values_of(CANARY)
 ROW = "\t".join(CANARY.row[column] for column in COLUMNS)
 SEALED = "content.age"
@@ -114,7 +114,7 @@ def killed_at_work(installed: Installation, number: int) -> Ended:
                 examiner.send_signal(number)
                 break
         time.sleep(0.01)
-    out, err = scan.communicate(timeout=60)
+    out, err = scan.communicate(timeout=300)
     installed.printed += [out, err]
     return Ended(scan.returncode, out.decode(), err.decode())
 
@@ -163,7 +163,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
     outside = tmp_path_factory.mktemp("tester")
     seen = outside / "seen.txt"
     seen.write_text(f"看看这个\n{ROW}\n", "utf-8")
-    installed = install(folder)
+    installed = install(folder, anew=True)
     ended: dict[str, Ended] = {}
     before = cores()
     onlooker = Onlooker(installed.temporary)

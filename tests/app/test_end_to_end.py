@@ -16,7 +16,7 @@ from tests.servers.mail import MailServer
 from tests.servers.pds import PersonalDataServer
 from tests.servers.pinnwand import Pinnwand
 
-pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(900)]
 ALONE = [person for person in PEOPLE if [other.phone for other in PEOPLE].count(person.phone) == 1]
 CHINESE, OTHER = [person for person in ALONE if person.resident_id and person is not CANARY][:2]
 

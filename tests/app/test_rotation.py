@@ -145,7 +145,7 @@ def test_an_enrolment_that_is_killed_loses_nobody(private_path: Path):
     installed.run("enrol", str(exported), ok=[0])
     installed.run("rotate", "--make-key", str(installed.folder / "second.key"), ok=[0])
     installed.change_top(linkage_key="file:second.key", previous_linkage_key="file:spillwatch.key")
-    assert "derived from a new key" in installed.run("rotate", ok=[0]).out
+    assert "derived from a new key" in installed.run("rotate", ok=[0], anew=True).out
     config = read_config(installed.config)
     states = set()
     with open_stores(config) as stores:

@@ -218,7 +218,7 @@ def _child(task: dict, store: Path, prelude: str, within: Sequence[str] = ()) ->
         [*within, sys.executable, "-c", code, str(store)],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         cwd=store,
         check=False,
     )
