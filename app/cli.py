@@ -212,8 +212,13 @@ def scan(
     sites: Annotated[list[str] | None, typer.Argument(help="Names from config.yaml; all without any.")] = None,
     config: ConfigPath = HERE,
 ) -> None:
-    """Scan sites once, examine what was fetched, deliver the alerts. Exit code 1 if a site failed."""
+    """Scan sites once, examine what was fetched, deliver the alerts. Exit code 1 if a site failed.
+
+    A site whose query holds something of an enrolled record is not asked at all.
+    """
     from app.daemon import Daemon
+    from app.vet import refusal
+    from model.page import Reason
 
     settings, stores_of = _open(config)
     chosen = {name: settings.site(name) for name in sites} if sites else settings.sites
@@ -225,6 +230,9 @@ def scan(
         reports = Daemon(settings, stores, stopping).run_once(list(chosen.values()))
         for report in reports:
             console.scan(report)
+            if report.reason is Reason.QUERY:
+                verdict = stores.queries.of(report.site)
+                console.complain(refusal(report.site, verdict.refused if verdict else ()))
         console.say(f"{stores.alerts.count() - before} new alerts; see: spillwatch alerts")
     raise typer.Exit(1 if any(report.state != "working" for report in reports) else 0)
 

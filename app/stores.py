@@ -9,6 +9,7 @@ from storage.facts import FactStore
 from storage.leases import Leases
 from storage.outbox import Outbox
 from storage.pages import PageStore
+from storage.queries import QueryVerdicts
 from storage.records import RecordStore
 from storage.scanning import ScanningPages
 from storage.scans import ScanStore
@@ -28,6 +29,7 @@ class Stores:
     outbox: Outbox
     leases: Leases
     traces: TraceStore
+    queries: QueryVerdicts
 
     def scanning(self, site: str, due_at: datetime) -> ScanningPages:
         """Begin the scan and return the pages as it sees them: what it keeps is counted as its own."""
@@ -47,4 +49,5 @@ class Stores:
             Outbox(database),
             Leases(database),
             TraceStore(database),
+            QueryVerdicts(database),
         )

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import structlog
 
+from crawler import pauses
 from crawler.attachments import MAX_ATTACHMENTS
 from crawler.capture import attachment_part, linked_capture
 from crawler.cursors import Progress
@@ -17,14 +18,14 @@ from crawler.fetcher import Answer, Fetcher
 from crawler.health import FetchFailed, consequence
 from crawler.interface import NetworkSettings, Sink, SiteSettings, Validators
 from crawler.links import Link, find
+from crawler.pauses import Pause
 from crawler.spider import Capture, Item, Listing, SiteSpider, Stream
+from crawler.yields import Yields
 from model.page import Page, Part, Reason
 from model.scan import ScanReport, SiteState
 
 MAX_LINKS = 10
 """Links followed from one item."""
-PAUSE = "paused-until"
-"""The stream under which a site's wish to be left alone is remembered."""
 
 log = structlog.get_logger(__name__)
 
@@ -46,13 +47,19 @@ class Scan:
         self.failed: Counter[Reason] = Counter()
         self.trouble: Reason | None = None
         """Why a list could not be read."""
+        self.halted: Reason | None = None
+        """Why nothing more is asked for from the present list; lists may lie on different servers."""
+        self.place = ""
+        """The present list."""
+        self.lists = 0
+        self.pauses: dict[str, Pause] = {}
+        """Lists that are left alone; the whole site is "" here."""
+        self.yields = Yields()
 
     async def run(self, due_at: datetime) -> ScanReport:
         """Read all lists of the site and report."""
         started_at = datetime.now(UTC)
-        if self._is_paused(started_at):
-            self.trouble = Reason.RATE_LIMITED
-        else:
+        if not self._is_paused(started_at):
             await self._read_all()
         state, reason = self._state()
         return ScanReport(
@@ -66,6 +73,8 @@ class Scan:
             failed={kind: count for kind, count in self.failed.items() if count},
             state=state,
             reason=reason,
+            measures=self.yields.measures(),
+            paused_until=self._paused_until(),
         )
 
     async def _read_all(self) -> None:
@@ -79,8 +88,11 @@ class Scan:
             except FetchFailed as failure:
                 self._list_failed(failure)
                 return
-            await self._read(stream)
-            if self.trouble in {Reason.RATE_LIMITED, Reason.LIMIT}:
+            self.lists += 1
+            self.place, self.halted = stream.name, None
+            if not self._is_paused(datetime.now(UTC)):
+                await self._read(stream)
+            if self.trouble is Reason.LIMIT:
                 return
 
     async def _read(self, stream: Stream) -> None:
@@ -101,10 +113,15 @@ class Scan:
             if listing.answer.unchanged:
                 self.listed += 1
                 self.known += 1
+                self.yields.unchanged += 1
+                pauses.end(self.site, self.sink, self.place)
                 return
+            self.yields.timed(listing.answer.exchanges)
             pages += 1
             fresh = fresh or listing.answer.validators
             settled = await self._take_all(listing) and settled
+            if self.halted:
+                return
             progress.saw(listing.items)
             if progress.reached:
                 break
@@ -112,6 +129,7 @@ class Scan:
                 log.info("first_scan_stopped", site=self.site.name, pages=pages)
                 break
             place = listing.next
+        pauses.end(self.site, self.sink, self.place)
         if settled:
             self._remember(stream, progress, fresh)
 
@@ -148,11 +166,15 @@ class Scan:
         if not self.sink.is_new(self.site.name, item.item_id):
             self.known += 1
             return True
+        if self.halted:
+            self.failed[self.halted] += 1
+            return False
         try:
             captured = await self._capture(item, listing)
         except FetchFailed as failure:
             self.failed[failure.reason] += 1
-            self._note_pause(failure)
+            if consequence(failure.reason).anywhere or failure.pause > 0:
+                self._note_pause(failure)
             if not consequence(failure.reason).settles:
                 return False
             self.sink.give_up(self.site.name, item.item_id, failure.reason)
@@ -200,6 +222,7 @@ class Scan:
             )
         )
         self.fetched += 1
+        self.yields.took(item, parts, exchanges)
 
     async def _follow(self, page_id: str, parts: list[Part]) -> None:
         """Keep the pastes that a page links to, once and no further."""
@@ -239,15 +262,31 @@ class Scan:
         log.warning("list_failed", site=self.site.name, reason=failure.reason.value)
 
     def _note_pause(self, failure: FetchFailed) -> None:
-        """Remember over scans that the site wants to be left alone."""
-        if failure.pause > 0:
-            until = datetime.fromtimestamp(datetime.now(UTC).timestamp() + failure.pause, UTC)
-            self.sink.save_cursor(self.site.name, PAUSE, until.isoformat())
+        """Remember over scans that the list is to be left alone, if the failure means that."""
+        begun = pauses.begin(self.site, self.sink, failure, datetime.now(UTC), self.place)
+        if begun is not None:
+            self.pauses[self.place] = begun
+            self.halted = self.halted or failure.reason
+            self.trouble = self.trouble or failure.reason
 
     def _is_paused(self, now: datetime) -> bool:
-        """Tell whether the site asked to be left alone until later than now."""
-        until = self.sink.cursor(self.site.name, PAUSE)
-        return until is not None and datetime.fromisoformat(until) > now
+        """Tell whether the list, or the whole site, is to be left alone until later than now: nothing is asked then."""
+        pause = pauses.present(self.site, self.sink, now, self.place)
+        if pause is None:
+            return False
+        self.pauses[self.place] = pause
+        self.listed += 1
+        self.failed[Reason.PAUSED] += 1
+        self.trouble = self.trouble or pause.reason
+        return True
+
+    def _paused_until(self) -> datetime | None:
+        """Return until when all of the site is left alone, and remember it, so that no scan need be begun before."""
+        if len(self.pauses) < max(self.lists, 1):
+            return None
+        first = min(self.pauses.values(), key=lambda pause: pause.until)
+        pauses.keep(self.site, self.sink, first)
+        return first.until
 
     def _log_fault(self, error: Exception) -> None:
         """Say where our own code failed, without what it was reading."""
