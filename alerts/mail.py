@@ -19,6 +19,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from alerts import words
+from alerts.advice import advice
 from alerts.interface import Notice, NoticeLine
 from alerts.notice import require_lawful
 from model.alert import Severity, Subject
@@ -171,6 +172,7 @@ def _told(notice: Notice, language: str, zone: tzinfo | None) -> dict[str, Any]:
         "lines": [_line_told(line, language, about_record) for line in notice.lines],
         "first": notice.lines[0].alert_id,
         "about_record": about_record,
+        "advice": () if about_record else advice((kind for line in notice.lines for kind in line.kinds), language),
     }
 
 

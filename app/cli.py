@@ -225,9 +225,12 @@ def scan(
 ) -> None:
     """Scan sites once, examine what was fetched, deliver the alerts. Exit code 1 if a site failed.
 
-    A stream is read until it has caught up with the present.
+    A stream is read until it has caught up with the present. A site whose query holds something of an enrolled record
+    is not asked at all.
     """
     from app.daemon import Daemon
+    from app.vet import refusal
+    from model.page import Reason
 
     seconds = _seconds(for_, "--for")
     settings, stores_of = _open(config)
@@ -240,6 +243,9 @@ def scan(
         reports = Daemon(settings, stores, stopping).run_once(list(chosen.values()), stream_seconds=seconds)
         for report in reports:
             console.scan(report)
+            if report.reason is Reason.QUERY:
+                verdict = stores.queries.of(report.site)
+                console.complain(refusal(report.site, verdict.refused if verdict else ()))
         console.say(f"{stores.alerts.count() - before} new alerts; see: spillwatch alerts")
     raise typer.Exit(1 if any(report.state != "working" for report in reports) else 0)
 

@@ -74,6 +74,7 @@ def scan(report: "ScanReport") -> None:
     """Print what one scan covered."""
     failed = ", ".join(f"{count} {reason}" for reason, count in sorted(report.failed.items())) or "none"
     state = report.state if report.reason is None else f"{report.state} ({report.reason})"
+    state += f", left alone until {_local(report.paused_until)}" if report.paused_until else ""
     sum_of = f"{report.fetched} fetched + {report.known} known + failed: {failed}"
     say(f"{report.site}: {state}; {report.listed} listed = {sum_of}")
 

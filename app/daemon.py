@@ -9,19 +9,19 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor as SchedulerPool
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from app import child, owner
+from app import child, owner, standing, vet
 from app.config import Config
 from app.deliver import deliver_due, open_channels
 from app.keeping import Keeper
 from app.report import report_problem
-from app.scan import STREAM_SECONDS, run_child
+from app.scan import STREAM_SECONDS, run_due
 from app.stores import Stores
 from crawler.catalogue import is_stream
 from crawler.interface import SiteSettings
@@ -90,6 +90,8 @@ class Daemon:
         try:
             with self._renewing(), ThreadPoolExecutor(SCANS_AT_ONCE) as pool:
                 for report in pool.map(lambda site: self._scan(site, now(), stream_seconds), sites):
+                    if report is None:
+                        continue
                     reports.append(report)
                     if told is not None:
                         told(report)
@@ -139,13 +141,11 @@ class Daemon:
         """Run the scan of a site that is due now, unless this tick was run already."""
         present = now().timestamp()
         due_at = datetime.fromtimestamp(present - present % site.every, UTC)
-        if self._stores.scans.claim(site.name, due_at, every=site.every):
-            run_child(self._config, site, due_at, self._stores, tuple(self._channels), self._stopping)
+        self._scan(site, due_at)
 
-    def _scan(self, site: SiteSettings, due_at: datetime, stream_seconds: float) -> ScanReport:
-        self._stores.scans.claim(site.name, due_at, every=site.every)
+    def _scan(self, site: SiteSettings, due_at: datetime, stream_seconds: float = STREAM_SECONDS) -> ScanReport | None:
         channels = tuple(self._channels)
-        return run_child(self._config, site, due_at, self._stores, channels, self._stopping, stream_seconds)
+        return run_due(self._config, site, due_at, self._stores, channels, self._stopping, stream_seconds)
 
     def _clock(self) -> BackgroundScheduler:
         scheduler = BackgroundScheduler(
@@ -219,7 +219,11 @@ class Daemon:
             report_problem(self._stores, tuple(self._channels), Subject.SYSTEM, "", ["examiner-died"], now())
 
     def _keep_stream(self, site: SiteSettings) -> None:
-        """The same for the worker of a stream."""
+        """The same for the worker of a stream; one whose options name a record is not started, or is stopped."""
+        if vet.refused(self._config, site, self._stores):
+            self._streams[site.name].stop()
+            standing.note(site, SiteState.FAILING, Reason.QUERY, self._stores, tuple(self._channels), now())
+            return
         if not self._stopping.is_set() and self._streams[site.name].tend():
             words = [SiteState.FAILING.value, "stream-died"]
             at = now()
@@ -233,17 +237,6 @@ class Daemon:
         deliver_due(self._stores.outbox, self._channels, now())
 
     def _look_for_silence(self) -> None:
-        """Raise an alert for each site that gave fewer new items than expected for too long."""
+        """Look at each site that should give new items, whether or not it is scanned."""
         for site in self._config.sites.values():
-            if site.expect is None:
-                continue
-            since = now() - timedelta(seconds=site.expect.within)
-            first = self._stores.scans.first(site.name)
-            watched_long_enough = first is not None and first <= since
-            if watched_long_enough and self._stores.scans.items_since(site.name, since) < site.expect.items:
-                health = self._stores.scans.state(site.name)
-                if health is None or health.state is not SiteState.SILENT:
-                    # Told before it is noted: a crash in between tells again, and never not at all.
-                    words = [SiteState.SILENT.value]
-                    report_problem(self._stores, tuple(self._channels), Subject.SITE, site.name, words, now())
-                    self._stores.scans.set_state(site.name, SiteState.SILENT, None, now())
+            standing.look_for_silence(site, self._stores, tuple(self._channels), now())

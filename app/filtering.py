@@ -20,6 +20,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from app.owner import ENROLMENT
 from app.stores import Stores
 from matchers.filter import LAYOUT, BloomFilter
 from matchers.fingerprints import Enroller
@@ -30,8 +31,6 @@ from storage.facts import FactStore
 from storage.filter_file import FilterFile, FilterState, locked, note, open_filter, read_state, write
 from storage.records import RecordStore
 
-ENROLMENT = "enrolment"
-"""Name of the lease that is held while records are enrolled or erased."""
 NOTE_SECONDS = 2.0
 """How often a long enrolment notes its changes in the file."""
 PATIENCE = 10.0

@@ -15,6 +15,8 @@ from storage.leases import Lease, Leases
 
 PROC = Path("/proc")
 UNKNOWN = "?"
+ENROLMENT = "enrolment"
+"""Name of the lease that is held while records are enrolled or erased."""
 log = structlog.get_logger(__name__)
 
 

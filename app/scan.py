@@ -14,16 +14,16 @@ from pathlib import Path
 
 import structlog
 
-from app import child, logs
+from app import child, logs, standing, vet
 from app.config import Config, read_config
-from app.report import report_problem
 from app.stores import Stores, open_stores
+from crawler import pauses
 from crawler.catalogue import is_stream
+from crawler.health import consequence
 from crawler.interface import SiteSettings
-from model.alert import Subject
 from model.errors import SpillwatchError
 from model.page import Reason
-from model.scan import ScanReport, SiteState
+from model.scan import ScanReport
 from storage.moments import utc_now as now
 
 MOST_SECONDS = 3600.0
@@ -32,7 +32,7 @@ STREAM_SECONDS = 60.0
 log = structlog.get_logger(__name__)
 
 
-def run_child(
+def run_due(
     config: Config,
     site: SiteSettings,
     due_at: datetime,
@@ -40,12 +40,62 @@ def run_child(
     channels: Sequence[str],
     stopping: threading.Event,
     stream_seconds: float = STREAM_SECONDS,
-) -> ScanReport:
-    """Run one claimed scan in a child process, wait for it, and return its report, whatever becomes of the child.
+) -> ScanReport | None:
+    """Run the scan of a site that is due, and return its report, or None if somebody else has claimed it.
 
-    A child that dies or hangs is a failed scan. A change of the site's state is an alert. A stream is read for at most
-    `stream_seconds`.
+    A site whose queries name a record, or that wants to be left alone, is not asked; both end as a report. A change of
+    the site's state is an alert. A stream is read for at most `stream_seconds`. Raises `SpillwatchError` if it cannot
+    be found out what the queries hold: nothing is claimed then, and the tick counts as not run.
     """
+    refused = vet.refused(config, site, stores)
+    if not stores.scans.claim(site.name, due_at, every=site.every):
+        return None
+    if refused:
+        log.error("queries refused, site not asked", site=site.name, options=list(refused))
+        report = _unasked(site, due_at, Reason.QUERY, Reason.QUERY, stores)
+    elif pause := pauses.present(site, stores.pages, now()):
+        report = _unasked(site, due_at, Reason.PAUSED, pause.reason, stores, pause.until)
+    else:
+        report = _in_child(config, site, due_at, stores, stopping, stream_seconds)
+    log.info(
+        "scan finished",
+        site=site.name,
+        listed=report.listed,
+        fetched=report.fetched,
+        known=report.known,
+        failed=sum(report.failed.values()),
+        state=report.state,
+    )
+    standing.after_scan(report, site, stores, channels, now())
+    return report
+
+
+def _unasked(
+    site: SiteSettings,
+    due_at: datetime,
+    failed: Reason,
+    why: Reason,
+    stores: Stores,
+    until: datetime | None = None,
+) -> ScanReport:
+    """Store the report of a scan for which no request was made."""
+    state, moment = consequence(why).state, now()
+    report = ScanReport(
+        site.name, due_at, moment, moment, 1, failed={failed: 1}, state=state, reason=why, paused_until=until
+    )
+    stores.scans.finish(report)
+    return report
+
+
+def _in_child(
+    config: Config,
+    site: SiteSettings,
+    due_at: datetime,
+    stores: Stores,
+    stopping: threading.Event,
+    stream_seconds: float,
+) -> ScanReport:
+    """Run a claimed scan in a child process and return its report; a child that dies or hangs is a failed scan."""
     words = (site.name, due_at.isoformat())
     if is_stream(site.use):
         process = child.start("app.stream", config, *words, str(stream_seconds), keyless=True)
@@ -57,7 +107,6 @@ def run_child(
         reason = Reason.STOPPED if stopping.is_set() else Reason.CRASH if ended else Reason.TIMEOUT
         log.error("scan died", site=site.name, exit=process.returncode, reason=reason)
         report = stores.scans.abandon(site.name, due_at, reason)
-    judge(report, site, stores, channels)
     return report
 
 
@@ -70,25 +119,6 @@ def _wait(process: "subprocess.Popen[bytes]", stopping: threading.Event) -> bool
             return stopping.is_set()
         time.sleep(0.1)
     return True
-
-
-def judge(report: ScanReport, site: SiteSettings, stores: Stores, channels: Sequence[str]) -> None:
-    """Move the site's state; a change for the worse is an alert, told before it is noted so that no crash hides it."""
-    health = stores.scans.state(site.name)
-    before = health.state if health else SiteState.WORKING
-    log.info(
-        "scan finished",
-        site=site.name,
-        listed=report.listed,
-        fetched=report.fetched,
-        known=report.known,
-        failed=sum(report.failed.values()),
-        state=report.state,
-    )
-    if report.state not in (before, SiteState.WORKING):
-        words = [report.state.value, *([report.reason.value] if report.reason else [])]
-        report_problem(stores, channels, Subject.SITE, site.name, words, now(), site_class=site.use)
-    stores.scans.set_state(site.name, report.state, report.reason, report.finished_at)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from storage.facts import FactStore
 from storage.leases import Leases
 from storage.outbox import Outbox
 from storage.pages import PageStore
+from storage.queries import QueryVerdicts
 from storage.records import RecordStore
 from storage.scanning import ScanningPages
 from storage.scans import ScanStore
@@ -34,6 +35,7 @@ class Stores:
     outbox: Outbox
     leases: Leases
     traces: TraceStore
+    queries: QueryVerdicts
 
     def scanning(self, site: str, due_at: datetime) -> ScanningPages:
         """Begin the scan and return the pages as it sees them: what it keeps is counted as its own."""
@@ -53,6 +55,7 @@ class Stores:
             Outbox(database),
             Leases(database),
             TraceStore(database),
+            QueryVerdicts(database),
         )
 
 

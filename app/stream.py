@@ -10,15 +10,15 @@ from pathlib import Path
 
 import structlog
 
-from app import child, logs
+from app import child, logs, standing
 from app.config import read_config
-from app.scan import judge
 from app.stores import Stores
 from app.wiring import open_channels, open_stores
 from crawler.interface import SiteSettings
 from crawler.streams.runner import read, watch
 from model.errors import SpillwatchError
 from model.scan import ScanReport
+from storage.moments import utc_now as now
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +48,7 @@ def main() -> None:
 def _finish(report: ScanReport, site: SiteSettings, stores: Stores, channels: tuple[str, ...]) -> None:
     """Store what a minute brought, and judge how the site stands."""
     stores.scans.finish(report)
-    judge(report, site, stores, channels)
+    standing.after_scan(report, site, stores, channels, now())
 
 
 if __name__ == "__main__":

@@ -5,11 +5,13 @@ import pkgutil
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crawler import description, spiders, streams
 from crawler.interface import Profile
-from crawler.spider import SiteSpider
+
+if TYPE_CHECKING:  # to tell what there is, nothing of Scrapy is loaded until a spider of code is looked at
+    from crawler.spider import SiteSpider
 
 _MEMBERS = "ask members to report what they see, and check it by hand: spillwatch check"
 
@@ -69,7 +71,7 @@ def uses(folder: Path | None = None) -> Mapping[str, Profile]:
     return dict(sorted(found.items()))
 
 
-def spider_of_code(use: str) -> type[SiteSpider] | None:
+def spider_of_code(use: str) -> "type[SiteSpider] | None":
     """Return the spider in `crawler/spiders/<use>.py`, or None if there is no such file."""
     if use not in {module.name for module in pkgutil.iter_modules(spiders.__path__)}:
         return None

@@ -10,21 +10,21 @@ from datetime import UTC, datetime
 
 import structlog
 
+from crawler import pauses
 from crawler.budget import Budget
 from crawler.capture import Whole, with_attachments
 from crawler.cursors import Progress
 from crawler.fetcher import Fetcher
 from crawler.following import Follower, Step, not_followed
-from crawler.health import FetchFailed, consequence
+from crawler.health import Action, FetchFailed, consequence
 from crawler.interface import NetworkSettings, Sink, SiteSettings, Validators
 from crawler.links import Table
+from crawler.pauses import Pause
 from crawler.resolvers.interface import Link
 from crawler.spider import Capture, Item, Listing, SiteSpider, Stream
+from crawler.yields import Yields
 from model.page import Page, Part, Reason
 from model.scan import ScanReport, SiteState
-
-PAUSE = "paused-until"
-"""The stream under which a site's wish to be left alone is remembered."""
 
 log = structlog.get_logger(__name__)
 
@@ -48,13 +48,19 @@ class Scan:
         self.failed: Counter[Reason] = Counter()
         self.trouble: Reason | None = None
         """Why a list could not be read."""
+        self.halted: Reason | None = None
+        """Why nothing more is asked for from the present list; lists may lie on different servers."""
+        self.place = ""
+        """The present list."""
+        self.lists = 0
+        self.pauses: dict[str, Pause] = {}
+        """Lists that are left alone; the whole site is "" here."""
+        self.yields = Yields()
 
     async def run(self, due_at: datetime) -> ScanReport:
         """Read all lists of the site and report."""
         started_at = datetime.now(UTC)
-        if self._is_paused(started_at):
-            self.trouble = Reason.RATE_LIMITED
-        else:
+        if not self._is_paused(started_at):
             await self._read_all()
         return self._report(due_at, started_at)
 
@@ -72,6 +78,8 @@ class Scan:
             failed={kind: count for kind, count in self.failed.items() if count},
             state=state,
             reason=reason,
+            measures=self.yields.measures(),
+            paused_until=self._paused_until(),
         )
 
     async def _read_all(self) -> None:
@@ -85,8 +93,11 @@ class Scan:
             except FetchFailed as failure:
                 self._list_failed(failure)
                 return
-            await self._read(stream)
-            if self.trouble in {Reason.RATE_LIMITED, Reason.LIMIT}:
+            self.lists += 1
+            self.place, self.halted = stream.name, None
+            if not self._is_paused(datetime.now(UTC)):
+                await self._read(stream)
+            if self.trouble is Reason.LIMIT:
                 return
 
     async def _read(self, stream: Stream) -> None:
@@ -107,12 +118,17 @@ class Scan:
             if listing.answer.unchanged:
                 self.listed += 1
                 self.known += 1
+                self.yields.unchanged += 1
+                pauses.end(self.site, self.sink, self.place)
                 return
+            self.yields.timed(listing.answer.exchanges)
             pages += 1
             if listing.wait > 0:
                 self.fetcher.pause(listing.answer.url, listing.wait)
             fresh = fresh or listing.answer.validators
             settled = await self._take_all(listing) and settled
+            if self.halted:
+                return
             progress.saw(listing)
             if progress.reached:
                 break
@@ -120,6 +136,7 @@ class Scan:
                 log.info("first_scan_stopped", site=self.site.name, pages=pages)
                 break
             place = listing.next
+        pauses.end(self.site, self.sink, self.place)
         if settled:
             self._remember(stream, progress, fresh)
 
@@ -160,11 +177,15 @@ class Scan:
         if not self.sink.is_new(self.site.name, item.item_id):
             self.known += 1
             return True
+        if self.halted:
+            self.failed[self.halted] += 1
+            return False
         try:
             captured = await self._capture(item, listing)
         except FetchFailed as failure:
             self.failed[failure.reason] += 1
-            self._note_pause(failure)
+            if consequence(failure.reason).anywhere or failure.pause > 0:
+                self._note_pause(failure)
             if not consequence(failure.reason).settles:
                 return False
             self.sink.give_up(self.site.name, item.item_id, failure.reason)
@@ -184,8 +205,10 @@ class Scan:
 
     async def _keep(self, item: Item, captured: Capture, fetched_at: datetime) -> None:
         """Hand the item's page to the sink, after everything that belongs to it."""
-        self.sink.keep(await self._page(item, captured, fetched_at))
+        page = await self._page(item, captured, fetched_at)
+        self.sink.keep(page)
         self.fetched += 1
+        self.yields.took(item, page.parts, page.exchanges)
 
     async def _page(self, item: Item, captured: Capture, fetched_at: datetime) -> Page:
         """Fetch the item's attachments, keep what it links to, and return its page."""
@@ -247,15 +270,31 @@ class Scan:
         log.warning("list_failed", site=self.site.name, reason=failure.reason.value)
 
     def _note_pause(self, failure: FetchFailed) -> None:
-        """Remember over scans that the site wants to be left alone."""
-        if failure.pause > 0:
-            until = datetime.fromtimestamp(datetime.now(UTC).timestamp() + failure.pause, UTC)
-            self.sink.save_cursor(self.site.name, PAUSE, until.isoformat())
+        """Remember over scans that the list is to be left alone, if the failure means that."""
+        begun = pauses.begin(self.site, self.sink, failure, datetime.now(UTC), self.place)
+        if begun is not None:
+            self.pauses[self.place] = begun
+            self.halted = self.halted or failure.reason
+            self.trouble = self.trouble or failure.reason
 
     def _is_paused(self, now: datetime) -> bool:
-        """Tell whether the site asked to be left alone until later than now."""
-        until = self.sink.cursor(self.site.name, PAUSE)
-        return until is not None and datetime.fromisoformat(until) > now
+        """Tell whether the list, or the whole site, is to be left alone until later than now: nothing is asked then."""
+        pause = pauses.present(self.site, self.sink, now, self.place)
+        if pause is None:
+            return False
+        self.pauses[self.place] = pause
+        self.listed += 1
+        self.failed[Reason.PAUSED] += 1
+        self.trouble = self.trouble or pause.reason
+        return True
+
+    def _paused_until(self) -> datetime | None:
+        """Return until when all of the site is left alone, and remember it, so that no scan need be begun before."""
+        if len(self.pauses) < max(self.lists, 1):
+            return None
+        first = min(self.pauses.values(), key=lambda pause: pause.until)
+        pauses.keep(self.site, self.sink, first)
+        return first.until
 
     def _log_fault(self, error: Exception) -> None:
         """Say where our own code failed, without what it was reading."""
@@ -270,14 +309,21 @@ class Scan:
         if self.failed[Reason.INTERNAL]:
             return SiteState.FAILING, Reason.INTERNAL
         reason = self.trouble
-        if reason is None and not self.fetched and self.failed.total() > 0:
-            reason = self.failed.most_common(1)[0][0]
-            # A list whose new items are all gone, or all too big, is a list that works.
-            if consequence(reason).settles:
-                reason = None
+        if reason is None and not self.fetched:
+            reason = next((each for each, count in self.failed.most_common() if count and self._speaks(each)), None)
         if reason is None:
             return SiteState.WORKING, None
         return consequence(reason).state, reason
+
+
+    def _speaks(self, reason: Reason) -> bool:
+        """Tell whether items that failed so say something of the site, when nothing else was fetched.
+
+        A list whose new items are all gone, or all too big, is a list that works, and so is one of which a single entry
+        among known ones cannot be read; what was left to do is no failure.
+        """
+        means = consequence(reason)
+        return not (means.settles or means.action is Action.GO_ON or (reason is Reason.CHANGED and self.known))
 
 
 def linked_page(link: Link, whole: Whole, site: str, item_id: str, from_page: str) -> Page:

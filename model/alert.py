@@ -23,6 +23,8 @@ class Status(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     CONFIRMED = "confirmed"
     FALSE_ALARM = "false-alarm"
+    RECOVERED = "recovered"
+    """A site works again; only Spillwatch itself closes so."""
 
 
 class Subject(StrEnum):

@@ -194,6 +194,11 @@ class AlertStore:
             raise ValueError("an alert is closed as confirmed or as a false alarm")
         self._move(alert_id, status, by, at)
 
+    def recover(self, tx: Connection, alert_id: str, at: datetime) -> None:
+        """Close, inside the caller's transaction, the alert about a site that works again."""
+        tx.execute(update(alerts).where(alerts.c.alert_id == alert_id).values(status=Status.RECOVERED.value))
+        _moved(tx, alert_id, Status.RECOVERED, SYSTEM, at)
+
     def history(self, alert_id: str) -> "Sequence[StatusChange]":
         """Return who moved the alert, when, to which status; oldest first."""
         columns = (status_changes.c.changed_at, status_changes.c.changed_by, status_changes.c.status)

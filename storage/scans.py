@@ -26,6 +26,10 @@ class SiteHealth:
     """When a scan last ended with the site working."""
     next_try: datetime | None
     reason: Reason | None
+    told: tuple[str, ...] = ()
+    """State and reason words that people were told since the site last worked."""
+    told_at: datetime | None = None
+    """When people last got a message about how it stands."""
 
 
 class ScanStore:
@@ -152,34 +156,57 @@ class ScanStore:
     def state(self, site: str) -> SiteHealth | None:
         """Return how the site stands, or None before its first scan."""
         with self._database.reading() as tx:
-            row = tx.execute(select(site_health).where(site_health.c.site == site)).one_or_none()
+            return self.state_within(tx, site)
+
+    @staticmethod
+    def state_within(tx: Connection, site: str) -> SiteHealth | None:
+        """The same in the caller's transaction."""
+        row = tx.execute(select(site_health).where(site_health.c.site == site)).one_or_none()
         if row is None:
             return None
-        reason = Reason(row.reason) if row.reason else None
-        return SiteHealth(row.site, SiteState(row.state), row.since, row.last_success, row.next_try, reason)
+        reason, told = Reason(row.reason) if row.reason else None, tuple((row.told or "").split())
+        state = SiteState(row.state)
+        return SiteHealth(row.site, state, row.since, row.last_success, row.next_try, reason, told, row.told_at)
 
     def set_state(
         self, site: str, state: SiteState, reason: Reason | None, at: datetime, next_try: datetime | None = None
     ) -> bool:
         """Note how the site stands; True when that is a change (a site never seen before counts as working)."""
         with self._database.transaction() as tx:
-            fresh = {"site": site, "state": SiteState.WORKING.value, "since": at}
-            insert_new(tx, site_health, fresh)
-            place = site_health.c.site == site
-            known = tx.execute(select(site_health).where(place).with_for_update()).one()
-            changed = bool(known.state != state.value)
-            tx.execute(
-                update(site_health)
-                .where(place)
-                .values(
-                    state=state.value,
-                    since=at if changed else known.since,
-                    last_success=at if state is SiteState.WORKING else known.last_success,
-                    next_try=next_try,
-                    reason=reason.value if reason else None,
-                )
+            return self.set_state_within(tx, site, state, reason, at, next_try)
+
+    @staticmethod
+    def set_state_within(
+        tx: Connection,
+        site: str,
+        state: SiteState,
+        reason: Reason | None,
+        at: datetime,
+        next_try: datetime | None = None,
+    ) -> bool:
+        """The same in the caller's transaction. A site that is merely slow has worked."""
+        insert_new(tx, site_health, {"site": site, "state": SiteState.WORKING.value, "since": at})
+        place = site_health.c.site == site
+        known = tx.execute(select(site_health).where(place).with_for_update()).one()
+        changed = bool(known.state != state.value)
+        tx.execute(
+            update(site_health)
+            .where(place)
+            .values(
+                state=state.value,
+                since=at if changed else known.since,
+                last_success=at if state in (SiteState.WORKING, SiteState.SLOW) else known.last_success,
+                next_try=next_try,
+                reason=reason.value if reason else None,
             )
-            return changed
+        )
+        return changed
+
+    @staticmethod
+    def set_told(tx: Connection, site: str, words: Collection[str], at: datetime | None) -> None:
+        """Note, in the caller's transaction, what people were told of how the site stands, and when last."""
+        place = site_health.c.site == site
+        tx.execute(update(site_health).where(place).values(told=" ".join(sorted(words)), told_at=at))
 
 
 def _died(now: datetime, reason: Reason) -> dict[str, Any]:

@@ -15,7 +15,8 @@ import pytest
 
 from app import filtering
 from app.config import read_config
-from app.filtering import ENROLMENT, FilterChanges, FilteredRecords, current_filter, rebuild
+from app.filtering import FilterChanges, FilteredRecords, current_filter, rebuild
+from app.owner import ENROLMENT
 from app.refilter import Renewal
 from app.stores import Stores
 from app.wiring import open_filter, open_stores

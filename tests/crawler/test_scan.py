@@ -122,7 +122,7 @@ def test_retry_after_is_obeyed(tmp_path):
         (Reply(status=401), SiteState.LOGIN, Reason.LOGIN),
         (Reply(status=500), SiteState.FAILING, Reason.SERVER),
         (Reply(status=404), SiteState.CHANGED, Reason.GONE),
-        (Reply("<title>Just a moment...</title>", headers=HTML), SiteState.BLOCKED, Reason.BLOCKED),
+        (Reply("<title>Just a moment...</title>", headers=HTML), SiteState.BLOCKED, Reason.CHALLENGE),
         (Reply("<p>a new look</p>", headers=HTML), SiteState.CHANGED, Reason.CHANGED),
         (Reply("[]", headers=JSON), SiteState.FAILING, Reason.INTERNAL),
         (Reply(status=302, headers={"Location": "/login"}), SiteState.LOGIN, Reason.LOGIN),
