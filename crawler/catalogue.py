@@ -1,6 +1,6 @@
 """What `use:` of a site can be: the descriptions, the spiders and the streams there are."""
 
-import importlib
+import ast
 import pkgutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,9 +19,10 @@ def is_stream(use: str) -> bool:
 def uses(folder: Path | None = None) -> Mapping[str, str]:
     """Return name → what it reads, in one line; an operator's description goes before a shipped one."""
     found = {}
-    modules = {module.name: spiders.__name__ for module in pkgutil.iter_modules(spiders.__path__)}
-    for name, package in (modules | dict.fromkeys(_streams(), streams.__name__)).items():
-        told = importlib.import_module(f"{package}.{name}").__doc__ or ""
+    modules = {module.name: spiders.__path__ for module in pkgutil.iter_modules(spiders.__path__)}
+    for name, (folder_,) in (modules | dict.fromkeys(_streams(), streams.__path__)).items():
+        # Read, not imported: a list needs none of the libraries that they need.
+        told = ast.get_docstring(ast.parse(Path(folder_, f"{name}.py").read_text("utf-8"))) or ""
         found[name] = told.partition("\n")[0]
     for name in description.names(folder):
         described = description.load(name, folder)

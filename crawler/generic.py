@@ -134,7 +134,7 @@ class GenericSpider(SiteSpider):
         """Return the description's headers; those that carry a secret by reference are named as secret."""
         names, secret = dict(self._names("")), []
         for key, option in names.items():
-            names[key] = _revealed(option, self.site.name)
+            names[key] = revealed(option, self.site.name)
         headers = {key: fill(template, names) for key, template in self.description.headers.items()}
         for key, template in self.description.headers.items():
             if any(self._names("").get(name, "") != names.get(name) for name in re.findall(r"\{(\w+)\}", template)):
@@ -401,7 +401,7 @@ def _same_host(url: str, other: str) -> bool:
     return urlsplit(url).netloc == urlsplit(other).netloc
 
 
-def _revealed(option: str, site: str) -> str:
+def revealed(option: str, site: str) -> str:
     """Return a secret that is given by reference: `env:NAME` or `file:PATH`."""
     scheme, _, name = option.partition(":")
     if scheme == "env":

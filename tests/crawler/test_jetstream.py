@@ -4,7 +4,6 @@ import asyncio
 import json
 import threading
 import time
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -17,6 +16,7 @@ from model.page import Reason
 from model.scan import GapReason, SiteState
 from tests.crawler.crawls import FileSink, network
 from tests.crawler.jetstream import POST, START, Jetstream, post
+from tests.crawler.reading import read, until, watching
 
 
 @pytest.fixture(autouse=True)
@@ -43,45 +43,6 @@ def sink(tmp_path):
 def site(server, use="jetstream", **options):
     """Return the site of a server."""
     return SiteSettings("here", use, 0.0, delay=0.0, options={"root": server.root, **options})
-
-
-def read(here, sink, seconds=20.0, **rules):
-    """Read until caught up; return the report."""
-    hosts = rules.pop("hosts", None) or [here.options["root"].partition("://")[2]]
-    scan = StreamScan(here, network(*hosts, **rules), sink, firehose_for(here), threading.Event())
-    return asyncio.run(scan.read(datetime.now(UTC), seconds))
-
-
-@contextmanager
-def watching(here, sink, monkeypatch=None, **rules):
-    """Watch in a thread until the block ends; yields the reports told so far."""
-    hosts = [here.options["root"].partition("://")[2]]
-    stopping, told, errors = threading.Event(), [], []
-    scan = StreamScan(here, network(*hosts, **rules), sink, firehose_for(here), stopping)
-
-    def run():
-        try:
-            asyncio.run(scan.watch(told.append))
-        except BaseException as error:  # noqa: BLE001 - told to the test
-            errors.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield told
-    finally:
-        stopping.set()
-        thread.join(20)
-    assert not thread.is_alive()
-    assert errors == []
-
-
-def until(condition, seconds=15.0):
-    """Wait until something holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.02)
 
 
 def texts(sink):
