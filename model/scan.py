@@ -73,6 +73,8 @@ class GapReason(StrEnum):
     """The server began later than at our cursor."""
     NO_REPLAY = "no-replay"
     """The server repeats nothing of what it sent while we were not connected."""
+    LOST = "history-lost"
+    """The server no longer has what it had sent us before."""
     TOO_BIG = "too-big-to-replay"
     """A change of which the server sends no more than that there was one."""
 

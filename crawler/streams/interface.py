@@ -5,7 +5,7 @@ are the worker's (`crawler/streams/runner.py`), the law of fetching is the wire'
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
@@ -91,7 +91,7 @@ class Firehose(ABC):
         """Return the names of the streams, each with a cursor of its own; they are read at the same time."""
 
     @abstractmethod
-    def follow(self, wire: Wire, stream: str, cursor: str | None) -> AsyncIterator[Happening]:
+    def follow(self, wire: Wire, stream: str, cursor: str | None) -> AsyncGenerator[Happening, None]:
         """Connect once and yield what comes until the connection ends; raises FetchFailed if it ends badly."""
 
 

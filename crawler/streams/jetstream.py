@@ -6,7 +6,7 @@ cursor older than what the server keeps is moved up in silence: that shows only 
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -56,7 +56,7 @@ class Jetstream(Firehose):
         """Return the one stream: servers that stand in for each other tell the same times."""
         return ("jetstream",)
 
-    async def follow(self, wire: Wire, stream: str, cursor: str | None) -> AsyncIterator[Happening]:
+    async def follow(self, wire: Wire, stream: str, cursor: str | None) -> AsyncGenerator[Happening, None]:
         """Yield posts from ten seconds before the cursor on, and whatever else moves the cursor."""
         root = self.roots[self._connections % len(self.roots)]
         self._connections += 1

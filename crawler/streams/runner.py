@@ -206,7 +206,7 @@ class StreamScan(Scan):
             self.down[stream] = Reason.INTERNAL
             return FetchFailed(Reason.INTERNAL)
         finally:
-            await happenings.aclose()  # type: ignore[attr-defined]  # every follow() is a generator
+            await happenings.aclose()
 
     async def _store_all(self, stream: str, basin: Basin) -> None:
         """Store what comes, in batches, until nothing more comes."""

@@ -57,6 +57,16 @@ class Channel:
         """Why the other side ended it (RFC 6455 §7.4), once it has."""
         self.close_reason = ""
 
+    @property
+    def url(self) -> str:
+        """Return where it leads."""
+        return self._asked.url
+
+    @property
+    def opening(self) -> Exchange:
+        """Return the request that opened it, and the answer, as evidence."""
+        return self._asked
+
     async def frames(self) -> AsyncIterator[Frame]:
         """Yield every message until the other side ends the connection; raises FetchFailed if it breaks."""
         while True:

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import WSCloseCode, web
+
+from tests.crawler.serving import Serving
 
 POST = "app.bsky.feed.post"
 START = 1_779_719_009_000_000
@@ -50,10 +51,11 @@ class Misbehaviour:
     redirect: str = ""
 
 
-class Jetstream:
-    """The server; `say` makes events happen, `restart` ends every connection and comes back on the same port."""
+class Jetstream(Serving):
+    """The server; `say` makes events happen."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.events: list[dict[str, Any]] = []
         self.floor = 0
         """Time before which nothing is kept."""
@@ -64,69 +66,25 @@ class Jetstream:
         self.sent = 0
         self.pongs = 0
         self.open = 0
-        self._away = False
-        self._serving: set[asyncio.Task[Any]] = set()
-        self._loop = asyncio.new_event_loop()
-        self._news = asyncio.Event()
-        self._port = 0
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
-    @property
-    def host(self) -> str:
-        """Return host:port."""
-        return f"127.0.0.1:{self._port}"
+    def routes(self, router: web.UrlDispatcher) -> None:
+        """Serve both wires."""
+        router.add_get("/subscribe", self._subscribe)
+        router.add_get("/xrpc/network.bsky.jetstream.subscribeEvents", self._subscribe_events)
 
     @property
     def root(self) -> str:
         """Return the address without a path."""
         return f"ws://{self.host}"
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._call(self._start())
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._call(self._stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-
     def say(self, *events: dict[str, Any]) -> None:
         """Let these happen now."""
 
-        async def tell() -> None:
+        async def happen() -> None:
             self.events.extend(events)
-            self._news.set()
-            self._news = asyncio.Event()
+            self.tell()
 
-        self._call(tell())
-
-    def restart(self) -> None:
-        """End every connection, be away for a moment, and come back."""
-        self._call(self._stop())
-        self._call(self._start())
-
-    def _call(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
-
-    async def _start(self) -> None:
-        app = web.Application()
-        app.router.add_get("/subscribe", self._subscribe)
-        app.router.add_get("/xrpc/network.bsky.jetstream.subscribeEvents", self._subscribe_events)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
-        await site.start()
-        self._port = self._runner.addresses[0][1]
-
-    async def _stop(self) -> None:
-        self._away = True
-        self._news.set()
-        for task in self._serving:
-            task.cancel()
-        await self._runner.cleanup()
-        self._news = asyncio.Event()
-        self._away = False
+        self.call(happen())
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         self.asked.append({key: request.query.getall(key) for key in request.query})
@@ -191,7 +149,7 @@ class Jetstream:
         listening = asyncio.create_task(self._listen(socket))
         serving = asyncio.current_task()
         assert serving is not None
-        self._serving.add(serving)
+        self.serving.add(serving)
         try:
             if wrong.silent:
                 await asyncio.sleep(3600)
@@ -200,7 +158,7 @@ class Jetstream:
             if info:
                 await socket.send_str(info)
             while not socket.closed:
-                news = self._news
+                news = self.news
                 for place, event in enumerate(self._from(place), place + 1):  # noqa: B020 - goes on from there
                     text = frame(event, place)
                     if text is None:
@@ -219,13 +177,13 @@ class Jetstream:
                         return socket
                 if place == len(self.events):
                     await news.wait()
-                if self._away:
+                if self.away:
                     break
         except (ConnectionError, OSError):
             pass
         finally:
             self.open -= 1
-            self._serving.discard(serving)
+            self.serving.discard(serving)
             listening.cancel()
         return socket
 

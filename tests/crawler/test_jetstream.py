@@ -4,8 +4,8 @@ import asyncio
 import json
 import threading
 import time
-from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +17,11 @@ from model.page import Reason
 from model.scan import GapReason, SiteState
 from tests.crawler.crawls import FileSink, network
 from tests.crawler.jetstream import POST, START, Jetstream, post
+from tests.crawler.loopback import Loopback, Reply
+from tests.crawler.reading import read, until, watching
+from tests.needs import require
+
+RECORDED = Path(__file__).resolve().parents[3] / "shared/samples/bluesky/jetstream_v1_events.jsonl"
 
 
 @pytest.fixture(autouse=True)
@@ -43,45 +48,6 @@ def sink(tmp_path):
 def site(server, use="jetstream", **options):
     """Return the site of a server."""
     return SiteSettings("here", use, 0.0, delay=0.0, options={"root": server.root, **options})
-
-
-def read(here, sink, seconds=20.0, **rules):
-    """Read until caught up; return the report."""
-    hosts = rules.pop("hosts", None) or [here.options["root"].partition("://")[2]]
-    scan = StreamScan(here, network(*hosts, **rules), sink, firehose_for(here), threading.Event())
-    return asyncio.run(scan.read(datetime.now(UTC), seconds))
-
-
-@contextmanager
-def watching(here, sink, monkeypatch=None, **rules):
-    """Watch in a thread until the block ends; yields the reports told so far."""
-    hosts = [here.options["root"].partition("://")[2]]
-    stopping, told, errors = threading.Event(), [], []
-    scan = StreamScan(here, network(*hosts, **rules), sink, firehose_for(here), stopping)
-
-    def run():
-        try:
-            asyncio.run(scan.watch(told.append))
-        except BaseException as error:  # noqa: BLE001 - told to the test
-            errors.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield told
-    finally:
-        stopping.set()
-        thread.join(20)
-    assert not thread.is_alive()
-    assert errors == []
-
-
-def until(condition, seconds=15.0):
-    """Wait until something holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.02)
 
 
 def texts(sink):
@@ -311,3 +277,46 @@ def test_every_report_balances_each_minute(server, sink, monkeypatch):
     assert len(told) > 3
     assert sum(report.fetched for report in told) == 39
     assert all(r.listed == r.fetched + r.known + sum(r.failed.values()) for r in told)
+
+
+def test_recorded_frames_are_read(server, sink):
+    """What the real service sent: one post among likes, follows, deletions and account events; nothing is a failure."""
+    require(RECORDED.exists(), "the recorded responses are not at hand")
+    events = [json.loads(line) for line in RECORDED.read_text("utf-8").splitlines()]
+    here = site(server, collections=["app.bsky.feed.post", "app.bsky.feed.like"])
+    server.say(*events)
+    report = read(here, sink)
+    assert {page.item_id.split("/")[3] for page in sink.kept} == {"app.bsky.feed.post", "app.bsky.feed.like"}
+    assert "(text masked)" in [json.loads(page.parts[0].data).get("text") for page in sink.kept]
+    assert sum(report.failed.values()) == 0
+
+
+def test_links_lead_on_and_pictures_come_if_asked_for(server, sink):
+    """A post links to a paste and has a picture: both are kept with it, once; without `images` the picture is not."""
+    picture = {"$type": "blob", "ref": {"$link": "bafkpicture"}, "mimeType": "image/png", "size": 3}
+    with Loopback() as elsewhere:
+        elsewhere.routes["/raw/ABCDEFGH"] = Reply("病历 pasted")
+        elsewhere.routes["/img/did:plc:somebody/bafkpicture"] = Reply(b"\x89PNG", headers={"Content-Type": "image/png"})
+        told = post(1, f"see http://{elsewhere.host}/raw/ABCDEFGH")
+        told["commit"]["record"]["embed"] = {"images": [{"image": picture, "alt": "x"}]}
+        server.say(told)
+        rules = {"hosts": [server.host, elsewhere.host], "link_hosts": {"haste": (elsewhere.host,)}}
+        address = f"http://{elsewhere.host}/img/{{did}}/{{cid}}"
+        for images, fetched in ((False, 2), (True, 0)):
+            assert read(site(server, images=images, pictures=address), sink, **rules).fetched == fetched
+        server.say({**told, "commit": {**told["commit"], "rkey": "other"}, "time_us": START + 9000})
+        assert read(site(server, images=True, pictures=address), sink, **rules).fetched == 1
+        assert elsewhere.paths() == ["/raw/ABCDEFGH", "/img/did:plc:somebody/bafkpicture"]
+    assert [part.data for part in sink.kept[-1].parts][1:] == [b"\x89PNG"]
+    assert [page.why.split(" ")[0] for page in sink.kept] == ["linked", "listed", "listed"]
+
+
+def test_robots_are_obeyed_by_whatever_is_fetched_beside_the_stream(server, sink):
+    """The paste's host forbids it: the post is kept, the paste is told as forbidden."""
+    with Loopback() as elsewhere:
+        elsewhere.routes["/robots.txt"] = Reply("User-agent: *\nDisallow: /raw/")
+        server.say(post(1, f"see http://{elsewhere.host}/raw/ABCDEFGH"))
+        report = read(site(server), sink, hosts=[server.host, elsewhere.host], link_hosts={"haste": (elsewhere.host,)})
+        assert elsewhere.paths() == []
+    assert dict(report.failed) == {Reason.ROBOTS: 1}
+    assert len(sink.kept) == 1
