@@ -25,7 +25,7 @@ class Fourchan(VichanLike):
         limits="one request in a second; threads are pruned after minutes to days",
         terms="Name 4chan as the source and link to it; do not clone it. Asked for only what changed.",
         every=60.0,
-        delay=1.0,
+        delay=2.0,  # jitter may halve it
         tested=Tested("recording", "2026-11-24"),
     )
 
