@@ -1,8 +1,10 @@
 """The law of fetching, layer by layer: addresses, URLs, the resolver, and what really connects."""
 
 import pytest
+from twisted.internet.address import IPv4Address
 
 from crawler.health import FetchFailed
+from crawler.resolver import PublicOnlyResolver
 from crawler.safety import UrlLaw, is_public
 from tests.crawler.crawls import check, connections, listener, network, scan, site
 from tests.crawler.loopback import Loopback, Reply
@@ -139,6 +141,53 @@ def test_a_name_that_leads_to_loopback_is_not_connected_to(tmp_path):
         assert outcome.result.reason is not None
         assert outcome.result.reason.value == "forbidden-address"
         assert connections(sock) == 0
+
+
+class Listening:
+    """Stands for the reactor and its own resolver, and for whoever waits for the answer."""
+
+    def __init__(self):
+        self.nameResolver = self
+        self.asked, self.heard = [], []
+
+    def resolveHostName(self, receiver, host, *others):  # noqa: N802 - Twisted's name
+        """Give a public address and loopback for every name."""
+        self.asked.append(host)
+        receiver.resolutionBegan(None)
+        for address in ("93.184.215.14", "127.0.0.1"):
+            receiver.addressResolved(IPv4Address("TCP", address, 80))
+        receiver.resolutionComplete()
+
+    def resolutionBegan(self, resolution):  # noqa: N802 - Twisted's name
+        """Hear that it began."""
+        self.heard.append("began")
+
+    def addressResolved(self, address):  # noqa: N802 - Twisted's name
+        """Hear of an address."""
+        self.heard.append(address.host)
+
+    def resolutionComplete(self):  # noqa: N802 - Twisted's name
+        """Hear that there is no more."""
+        self.heard.append("complete")
+
+
+@pytest.mark.parametrize(
+    ("host", "asked", "heard"),
+    [
+        ("example.org", True, ["93.184.215.14"]),
+        ("a" * 56 + ".onion", False, []),
+        ("X.ONION.", False, []),
+        ("printer.local", False, []),
+        ("localhost", False, []),
+        ("ours.internal", True, ["93.184.215.14", "127.0.0.1"]),
+    ],
+)
+def test_the_resolver_asks_nobody_for_names_outside_the_dns(host, asked, heard):
+    """What is not the DNS's to know does not leave the process, unless the operator listed it; answers are filtered."""
+    other = Listening()
+    PublicOnlyResolver(other, UrlLaw(["ours.internal:80"])).resolveHostName(other, host, 80)
+    assert other.asked == ([host] if asked else [])
+    assert other.heard == ["began", *heard, "complete"]
 
 
 def test_allowing_a_host_does_not_allow_its_neighbour(tmp_path):
