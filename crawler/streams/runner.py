@@ -104,8 +104,8 @@ class StreamScan(Scan):
         self.stopping = stopping
         self.most = int(site.options.get("spool", MOST_WAITING))
         self.bounded = False
-        self.down: dict[str, Reason] = {}
-        """Why a stream is not connected at present."""
+        self.down: dict[str, tuple[Reason, float]] = {}
+        """Why a stream is not connected at present, and since when (loop time)."""
         self.held = 0.0
         """Seconds in which nothing was read because too much waits."""
 
@@ -183,13 +183,15 @@ class StreamScan(Scan):
         """Read one connection to its end; return how it failed, if it did."""
         happenings = self.firehose.follow(self.wire, stream, cursor)
         to_the_tip = self.bounded and cursor is not None
+        something = False
         try:
             while True:
                 try:
                     async with asyncio.timeout(QUIET if to_the_tip else None):
                         happening = await anext(happenings)
                 except StopAsyncIteration:
-                    return None
+                    return None if something else self._note_down(stream, FetchFailed(Reason.NETWORK))
+                something = True
                 self.down.pop(stream, None)
                 if isinstance(happening, CaughtUp):
                     if to_the_tip:
@@ -199,14 +201,24 @@ class StreamScan(Scan):
         except TimeoutError:
             return None
         except FetchFailed as failure:
-            self.down[stream] = failure.reason
-            return failure
+            return self._note_down(stream, failure)
         except Exception as error:  # noqa: BLE001 - the seam: a protocol's fault must not end the other streams
             self._log_fault(error)
-            self.down[stream] = Reason.INTERNAL
-            return FetchFailed(Reason.INTERNAL)
+            return self._note_down(stream, FetchFailed(Reason.INTERNAL))
         finally:
             await happenings.aclose()
+
+    def _note_down(self, stream: str, failure: FetchFailed) -> FetchFailed:
+        """Remember since when a stream is not connected, and why."""
+        since = self.down.get(stream, (failure.reason, asyncio.get_running_loop().time()))[1]
+        self.down[stream] = failure.reason, since
+        return failure
+
+    def _trouble(self) -> Reason | None:
+        """Return what the site suffers from; a connection that comes back at once is none."""
+        now = asyncio.get_running_loop().time()
+        lasting = [reason for reason, since in self.down.values() if self.bounded or now - since >= STEADY]
+        return next(iter(lasting), Reason.LIMIT if self.held else None)
 
     async def _store_all(self, stream: str, basin: Basin) -> None:
         """Store what comes, in batches, until nothing more comes."""
@@ -275,10 +287,7 @@ class StreamScan(Scan):
 
     def _take_report(self, due_at: datetime) -> ScanReport:
         """Return what was covered since the last report, and begin to count anew."""
-        if self.trouble is None and self.down:
-            self.trouble = next(iter(self.down.values()))
-        elif self.trouble is None and self.held:
-            self.trouble = Reason.LIMIT
+        self.trouble = self.trouble or self._trouble()
         if self.trouble is not None and not self.failed[self.trouble] and self.trouble is not Reason.LIMIT:
             self.listed += 1
             self.failed[self.trouble] += 1

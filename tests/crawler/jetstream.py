@@ -49,6 +49,8 @@ class Misbehaviour:
     refuse: tuple[int, str] | None = None
     """Status and body instead of a stream."""
     redirect: str = ""
+    hang_up: bool = False
+    """Ends the connection properly as soon as it is open."""
 
 
 class Jetstream(Serving):
@@ -151,6 +153,8 @@ class Jetstream(Serving):
         assert serving is not None
         self.serving.add(serving)
         try:
+            if wrong.hang_up:
+                await socket.close()
             if wrong.silent:
                 await asyncio.sleep(3600)
             place = 0 if from_start else len(self.events)
@@ -168,12 +172,7 @@ class Jetstream(Serving):
                     await socket.send_str(text)
                     sent += 1
                     self.sent += 1
-                    if wrong.cut_after and sent >= wrong.cut_after:
-                        assert request.transport is not None
-                        request.transport.abort()
-                        return socket
-                    if wrong.too_slow_after and sent >= wrong.too_slow_after:
-                        await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"ConsumerTooSlow")
+                    if await _cut(request, socket, wrong, sent):
                         return socket
                 if place == len(self.events):
                     await news.wait()
@@ -194,6 +193,18 @@ class Jetstream(Serving):
         """Take what the client sends; only so are its pongs seen."""
         async for _ in socket:
             self.pongs += 1
+
+
+async def _cut(request: web.Request, socket: web.WebSocketResponse, wrong: Misbehaviour, sent: int) -> bool:
+    """End the connection after so many frames, if that is what goes wrong; tell whether it was ended."""
+    if wrong.cut_after and sent >= wrong.cut_after:
+        assert request.transport is not None
+        request.transport.abort()
+        return True
+    if wrong.too_slow_after and sent >= wrong.too_slow_after:
+        await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"ConsumerTooSlow")
+        return True
+    return False
 
 
 def _second(event: dict[str, Any], number: int) -> dict[str, Any]:

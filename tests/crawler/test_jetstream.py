@@ -1,6 +1,7 @@
 """Jetstream over a loopback server that speaks its wire: resumed, cut, clamped, silent, lying, far too fast."""
 
 import asyncio
+import contextlib
 import json
 import threading
 import time
@@ -15,7 +16,7 @@ from crawler.streams.runner import StreamScan, firehose_for
 from model.errors import ConfigError
 from model.page import Reason
 from model.scan import GapReason, SiteState
-from tests.crawler.crawls import FileSink, network
+from tests.crawler.crawls import Died, FileSink, network
 from tests.crawler.jetstream import POST, START, Jetstream, post
 from tests.crawler.loopback import Loopback, Reply
 from tests.crawler.reading import read, until, watching
@@ -320,3 +321,27 @@ def test_robots_are_obeyed_by_whatever_is_fetched_beside_the_stream(server, sink
         assert elsewhere.paths() == []
     assert dict(report.failed) == {Reason.ROBOTS: 1}
     assert len(sink.kept) == 1
+
+
+@pytest.mark.parametrize("die_at", range(1, 9))
+def test_wherever_the_sink_dies_the_next_reading_skips_nothing(server, tmp_path, die_at):
+    """The sink dies at its Nth call, before, at, or after a gap: then all posts are there once, and the gap is told."""
+    sink = FileSink(tmp_path / "sink")
+    sink.cursors["jetstream"] = str(START)
+    server.say(*(post(number, at=START + 7_200_000_000 + number) for number in range(1, 30)))
+    sink.die_at = die_at
+    with contextlib.suppress(Died):
+        read(site(server), sink)
+    sink.calls, sink.die_at = 0, 0
+    server.say(post(30, at=START + 7_200_000_100))
+    read(site(server), sink)
+    assert sorted(int(page.item_id.rpartition("k")[2]) for page in sink.kept) == list(range(1, 31))
+    assert sink.gaps
+    assert {gap.reason for gap in sink.gaps} == {GapReason.CLAMPED}
+
+
+def test_a_server_that_takes_connections_and_ends_them_is_not_working(server, sink):
+    """Closed properly each time, before anything was said: that is a failure, and told."""
+    server.wrong.hang_up = True
+    report = read(site(server), sink)
+    assert (report.state, report.reason) == (SiteState.FAILING, Reason.NETWORK)
