@@ -43,7 +43,7 @@ NOT_BUILT: Mapping[str, str] = {
     "a search engine (searxng, brave) for site:tiktok.com",
     "linkedin": "its terms forbid automated collection, and pages want a login; ask a search engine (searxng, brave) "
     "for site:linkedin.com",
-    "websub": "a hub must reach an address of yours from the internet; ask the feed itself (feed, feed_full)",
+    "websub": "a hub must reach an address of your own from the internet; ask the feed itself (feed, feed_full)",
 }
 """What people ask for and will not find, and what to do instead: reading it would mean to solve captchas, to forge
 signatures, to break in where a login stands, or to break terms that leave no room."""

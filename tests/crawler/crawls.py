@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from crawler import pauses
 from crawler.interface import NetworkSettings, Sink, SiteSettings, Validators
 from crawler.runner import Fetched
 from model.page import Page, Reason
@@ -105,6 +106,10 @@ class FileSink(Sink):
         self._call()
         self.given[stream] = validators
         self._save("validators")
+
+    def forget_pauses(self) -> None:
+        """Let time pass: no list of a site wants to be left alone any more."""
+        self.cursors = {stream: text for stream, text in self.cursors.items() if not stream.startswith(pauses.STREAM)}
 
     def _call(self) -> None:
         self.calls += 1

@@ -9,22 +9,20 @@ import dataclasses
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 from ruamel.yaml import YAML
 from scrapy.http import Request, Response
-from scrapy.settings import Settings
 
-from crawler.fetcher import Answer, Fetcher
+from crawler.fetcher import Answer
 from crawler.interface import NetworkSettings, SiteSettings
-from crawler.pace import Pace
 from crawler.runner import spider_for
 from crawler.scan import Scan
 from model.page import Exchange
 from model.scan import ScanReport
 from tests.crawler.crawls import FileSink
+from tests.crawler.offline import Offline
 
 SITES = Path(__file__).resolve().parents[1] / "sites"
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "samples"
@@ -68,13 +66,11 @@ class Recording:
         return next((name for name in wanted if not (SAMPLES / name).exists()), "")
 
 
-class Recorded(Fetcher):
+class Recorded(Offline):
     """Plays the answers of one scan."""
 
     def __init__(self, recording: Recording, answers: list[dict[str, Any]]) -> None:
-        pace = Pace(max_requests=1000, max_per_host=1000, max_bytes=10**9, max_seconds=600.0)
-        settings = Settings({"SPILLWATCH_ROBOTS": "obey"})
-        super().__init__(SimpleNamespace(settings=settings, get_extension=lambda _: pace))
+        super().__init__()
         self.recording = recording
         self.waiting = list(answers)
         self.today = datetime.fromisoformat(recording.today)

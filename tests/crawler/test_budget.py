@@ -9,11 +9,10 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from scrapy.http import Response
+from scrapy.http import Request, Response
 
 from crawler import description
 from crawler.budget import SPENT
-from crawler.fetcher import Fetcher
 from crawler.generic import GenericSpider
 from crawler.interface import NetworkSettings, SiteSettings
 from crawler.scan import Scan
@@ -21,6 +20,7 @@ from model.errors import ConfigError
 from model.page import Exchange, Reason
 from model.scan import SiteState
 from tests.crawler.crawls import Died, FileSink
+from tests.crawler.offline import Offline
 
 TODAY = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PAID = {
@@ -55,20 +55,17 @@ class PaidSite:
         return 200, json.dumps({"data": data, "next": str(newest - 10) if newest > 10 else None})
 
 
-class Wire(Fetcher):
+class Wire(Offline):
     """The fetcher with the site behind it instead of a network."""
 
     def __init__(self, paid: PaidSite, today: datetime) -> None:
-        super().__init__(None)
+        super().__init__()
         self.paid = paid
         self.today = today
 
     def now(self):
         """Return the day of the test."""
         return self.today
-
-    async def _wait_for(self, url):
-        """Wait for nothing."""
 
     async def _download(self, url, method, headers, body, meta, *_):
         """Ask the site."""
@@ -77,7 +74,7 @@ class Wire(Fetcher):
         meta["exchanges"].append(
             Exchange(url, method, (), status, wire, text.encode(), self.today, self.today, meta["role"])
         )
-        return Response(url, status=status, headers=dict(wire), body=text.encode())
+        return Response(url, status=status, headers=dict(wire), body=text.encode(), request=Request(url))
 
 
 class Installation:
@@ -126,11 +123,11 @@ def test_a_used_up_budget_ends_the_asking_and_is_seen(tmp_path):
     here = Installation(tmp_path, PaidSite(), budget=0.12)
     first = here.scan()
     assert here.paid.billed == 20
-    assert (first.state, first.reason, first.fetched) == (SiteState.FAILING, Reason.LIMIT, 20)
+    assert (first.state, first.reason, first.fetched) == (SiteState.SLOW, Reason.LIMIT, 20)
     assert first.listed == first.fetched + first.known + sum(first.failed.values())
     asked = here.paid.asked
     again = here.scan()
-    assert (again.state, again.reason, here.paid.asked) == (SiteState.FAILING, Reason.LIMIT, asked)
+    assert (again.state, again.reason, here.paid.asked) == (SiteState.SLOW, Reason.LIMIT, asked)
 
 
 def test_a_new_month_has_its_own_money_and_what_was_skipped_is_read(tmp_path):

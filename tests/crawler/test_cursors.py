@@ -124,10 +124,12 @@ def test_nothing_is_skipped(tmp_path_factory, way, steps):
     for more, die_at, failing, busy in steps:
         board = Board(posts + more, failing, busy)
         sink.calls, sink.die_at = 0, die_at
+        sink.forget_pauses()
         report = scanned(way, folder, board, sink)
         assert report is None or report.listed == report.fetched + report.known + sum(report.failed.values())
         posts = board.posts
     sink.die_at = 0
+    sink.forget_pauses()
     scanned(way, folder, Board(posts), sink)
     ids = [int(page.item_id) for page in sink.kept]
     assert sorted(ids) == list(range(1, posts + 1))

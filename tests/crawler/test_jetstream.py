@@ -213,7 +213,7 @@ def test_nothing_is_read_while_too_much_waits(server, sink, monkeypatch):
         sink.waits = 0
         until(lambda: len(sink.kept) == 2499, 40)
     assert told[-1].reason is Reason.LIMIT
-    assert told[-1].state is SiteState.WORKING
+    assert told[-1].state is SiteState.SLOW
     assert sink.gaps == []
 
 
@@ -317,7 +317,8 @@ def test_robots_are_obeyed_by_whatever_is_fetched_beside_the_stream(server, sink
     with Loopback() as elsewhere:
         elsewhere.routes["/robots.txt"] = Reply("User-agent: *\nDisallow: /raw/")
         server.say(post(1, f"see http://{elsewhere.host}/raw/ABCDEFGH"))
-        report = read(site(server), sink, hosts=[server.host, elsewhere.host], link_hosts={"haste": (elsewhere.host,)})
+        rules = {"link_hosts": {"haste": (elsewhere.host,)}, "link_robots": "obey"}
+        report = read(site(server), sink, hosts=[server.host, elsewhere.host], **rules)
         assert elsewhere.paths() == []
     assert dict(report.failed) == {Reason.ROBOTS: 1}
     assert len(sink.kept) == 1

@@ -81,9 +81,11 @@ def test_deaths_and_failures_in_any_order_skip_nothing(tmp_path_factory, steps):
     for more, die_at, failing in steps:
         posts += more
         sink.calls, sink.die_at = 0, die_at
+        sink.forget_pauses()
         report = scanned(Town(posts, failing), sink)
         assert report is None or report.listed == report.fetched + report.known + sum(report.failed.values())
     sink.die_at = 0
+    sink.forget_pauses()
     scanned(Town(posts), sink)
     ids = [int(page.item_id) for page in sink.kept]
     assert sorted(ids) == list(range(1, posts + 1))
