@@ -364,14 +364,19 @@ def close(
 
 
 @app.command()
-def sites(config: ConfigPath = HERE, as_json: AsJson = False) -> None:
-    """List the configured sites with their state, and the descriptions and spiders that a site can use."""
-    from crawler.catalogue import uses
+def sites(
+    every_use: Annotated[bool, typer.Option("--all", help="Also list everything that a site can use.")] = False,
+    config: ConfigPath = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """List the configured sites: what they need, how they stand and since when, what they gave, when they are next."""
+    from app.sites import catalogue, site_lines
+    from app.wiring import now
 
     settings, stores_of = _open(config)
     with stores_of as stores:
-        states = {name: stores.scans.state(name) for name in settings.sites}
-    console.sites(settings.sites, states, uses(settings.network.descriptions), as_json=as_json)
+        lines = site_lines(settings, stores, now())
+    console.sites(lines, catalogue(settings.network.descriptions), every_use=every_use, as_json=as_json)
 
 
 @app.command()

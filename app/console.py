@@ -13,20 +13,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.progress import Task as ProgressTask
 from rich.text import Text
 
-from crawler.interface import SiteSettings
+from alerts.advice import advice
 from model.alert import Alert
 from model.page import Reason
 from model.scan import ScanReport
 from storage.coverage import Coverage
 from storage.records import RecordCounts
-from storage.scans import SiteHealth
 
 if TYPE_CHECKING:  # these rooms take a second to import, and --help needs none of them
     from app.check import Checked
     from app.doctor import Finding
+    from app.sites import SiteLine, Use
 
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
+WELL = ("working", "never scanned")
 MARKS = {True: "[green]ok  [/]", None: "[yellow]note[/]", False: "[red]BAD [/]"}
 
 
@@ -187,36 +188,43 @@ def _local(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
-def sites(
-    configured: Mapping[str, SiteSettings],
-    states: Mapping[str, SiteHealth | None],
-    uses: Mapping[str, str],
-    *,
-    as_json: bool,
-) -> None:
+def sites(lines: "Sequence[SiteLine]", uses: "Mapping[str, Use]", *, every_use: bool, as_json: bool) -> None:
     """Print how each configured site stands, and what a site can use."""
     if as_json:
-        told = {
-            name: {
-                "use": site.use,
-                "state": health.state if health else "never scanned",
-                "since": health.since.isoformat() if health else None,
-                "last_success": health.last_success.isoformat() if health and health.last_success else None,
-                "reason": health.reason if health else None,
-            }
-            for name, site in configured.items()
-            for health in [states[name]]
-        }
-        data({"sites": told, "uses": dict(uses)})
+        told = {line.site: dataclasses.asdict(line) for line in lines}
+        data({"sites": told, "uses": {name: dataclasses.asdict(use) for name, use in uses.items()}})
         return
-    for name, site in configured.items():
-        health = states[name]
-        state = f"{health.state} since {_local(health.since)}" if health else "never scanned"
-        robots = "robots obeyed" if site.robots == "obey" else f"robots {site.robots}"
-        say(f"{name:20} {site.use:14} every {site.every:.0f} s, {robots}; {state}")
-    say(f"{len(configured)} sites configured. A site can use:")
-    for name, about in uses.items():
-        say(f"  {name:18} {about}")
+    for line in lines:
+        _site(line)
+    say(f"{len(lines)} sites configured, {sum(line.state not in WELL for line in lines)} of them not well")
+    if not every_use:
+        say(f"a site can use {len(uses)} descriptions and spiders; see: spillwatch sites --all")
+        return
+    for name, use in uses.items():
+        needs = ", ".join(part for part in (use.kind, use.mode, use.access, f"default {use.default}") if part)
+        say(f"  {name:18} {use.about} ({needs})")
+        if use.terms:
+            say(f"  {'':18} {use.terms}")
+
+
+def _site(line: "SiteLine") -> None:
+    state = line.state if line.reason is None else f"{line.state} ({line.reason})"
+    since = f" since {_local(line.since)}" if line.since else ""
+    say(f"{line.site}: {state}{since}")
+    needs = f"; needs {line.access}" if line.access else ""
+    robots = "robots obeyed" if line.robots == "obey" else f"robots {line.robots}"
+    say(f"  {line.use} ({line.kind or 'unknown'}), every {line.every:.0f} s, {robots}{needs}")
+    usual = f"{line.usual:g}" if line.usual is not None else "not known yet"
+    given = "" if line.items is None else f"; {line.items} new items in the last scan, {usual} in the median of 28 days"
+    last = _local(line.last_success) if line.last_success else "never"
+    following = f"; next try {_local(line.next_try)}" if line.next_try else ""
+    say(f"  last success {last}{given}{following}")
+    if line.terms:
+        say(f"  note: {line.terms}")
+    for text in advice([line.reason or line.state], "en") if line.state not in WELL else ():
+        say(f"  do: {text}")
+    if line.refused:
+        say(f"  these options hold something of an enrolled record: {', '.join(line.refused)}")
 
 
 def coverage(found: Sequence[Coverage], since: str, *, as_json: bool) -> None:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 import structlog
@@ -22,14 +22,13 @@ from ruamel.yaml.error import YAMLError
 
 from app import child, logs
 from app.config import Config, read_config
-from app.filtering import ENROLMENT
 from app.stores import Stores
-from app.wiring import now, open_engines, open_filter, open_stores, read_keys
 from crawler.interface import SiteSettings
-from matchers.kernel import Kernel
-from matchers.keys import LocalEvaluator
-from matchers.queries import QueryVetter
 from model.errors import SiteError, SpillwatchError
+from storage.moments import utc_now
+
+if TYPE_CHECKING:  # the rooms of the key are for the child alone: the daemon only asks for its verdict
+    from matchers.queries import QueryVetter
 
 SECONDS = 600.0
 """After which a child that has no verdict yet is ended."""
@@ -117,8 +116,8 @@ def _holds(config: Config, site: SiteSettings, stores: Stores) -> bool:
         return False
     if verdict.digest == present:
         return True
-    is_fresh = (now() - verdict.vetted_at).total_seconds() < FRESH
-    return is_fresh and stores.leases.holder(ENROLMENT) is not None
+    is_fresh = (utc_now() - verdict.vetted_at).total_seconds() < FRESH
+    return is_fresh and stores.leases.holder("enrolment") is not None
 
 
 def _examine_in_child(config: Config) -> None:
@@ -150,7 +149,12 @@ def examine(config: Config, stores: Stores) -> Mapping[str, tuple[str, ...]]:
     return found
 
 
-def _vetters(config: Config, stores: Stores) -> list[QueryVetter]:
+def _vetters(config: Config, stores: Stores) -> "list[QueryVetter]":
+    from app.wiring import open_engines, open_filter, read_keys
+    from matchers.kernel import Kernel
+    from matchers.keys import LocalEvaluator
+    from matchers.queries import QueryVetter
+
     members, _ = open_filter(config, stores)
     engines, keys = open_engines(config, stores, members), read_keys(config, stores)
     return [
@@ -195,6 +199,8 @@ def _scalars(tree: Any, name: str) -> Iterator[tuple[str, str]]:
 
 def main() -> None:
     """Be the examining child."""
+    from app.wiring import open_stores
+
     child.end_with_parent()
     child.leave_no_core()
     config = read_config(Path(sys.argv[1]))
