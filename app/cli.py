@@ -377,19 +377,27 @@ def close(
 
 
 @sites_app.callback(invoke_without_command=True)
-def sites(context: typer.Context, config: ConfigPath = HERE, as_json: AsJson = False) -> None:
-    """List the configured sites with their state, and the descriptions and spiders that a site can use."""
+def sites(
+    context: typer.Context,
+    every_use: Annotated[bool, typer.Option("--all", help="Also list everything that a site can use.")] = False,
+    config: ConfigPath = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """List the configured sites: what they need, how they stand and since when, what they gave, when they are next."""
     if context.invoked_subcommand is not None:
-        sources = [context.get_parameter_source(name) for name in ("config", "as_json")]
+        sources = [context.get_parameter_source(name) for name in ("config", "as_json", "every_use")]
         if any(source is not None and source.name == "COMMANDLINE" for source in sources):
             raise SpillwatchError(f"write the options behind the verb: spillwatch sites {context.invoked_subcommand} …")
         return
-    from crawler.catalogue import uses
+    from app.sites import site_lines
+    from crawler.catalogue import NOT_BUILT, uses
+    from storage.moments import utc_now
 
     settings, stores_of = _open(config)
     with stores_of as stores:
-        states = {name: stores.scans.state(name) for name in settings.sites}
-    console.sites(settings.sites, states, uses(settings.network.descriptions), as_json=as_json)
+        lines = site_lines(settings, stores, utc_now())
+    known = uses(settings.network.descriptions)
+    console.sites(lines, known, NOT_BUILT, every_use=every_use, as_json=as_json)
 
 
 @sites_app.command("try")

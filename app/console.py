@@ -16,16 +16,17 @@ from rich.text import Text
 if TYPE_CHECKING:  # what is printed was made by its room: nothing is imported to print it, least of all for --help
     from app.check import Checked
     from app.doctor import Finding
-    from crawler.interface import Profile, SiteSettings
+    from app.sites import SiteLine
+    from crawler.interface import Profile
     from model.alert import Alert
     from model.page import Reason
     from model.scan import ScanReport
     from storage.coverage import Coverage
     from storage.records import RecordCounts
-    from storage.scans import SiteHealth
 
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
+WELL = ("working", "never scanned")
 MARKS = {True: "[green]ok  [/]", None: "[yellow]note[/]", False: "[red]BAD [/]"}
 
 
@@ -187,36 +188,58 @@ def _local(moment: datetime) -> str:
 
 
 def sites(
-    configured: "Mapping[str, SiteSettings]",
-    states: "Mapping[str, SiteHealth | None]",
+    lines: "Sequence[SiteLine]",
     uses: "Mapping[str, Profile]",
+    not_built: Mapping[str, str],
     *,
+    every_use: bool,
     as_json: bool,
 ) -> None:
-    """Print how each configured site stands, and what a site can use."""
+    """Print how each configured site stands, what a site can use, and what is asked for in vain."""
     if as_json:
-        told = {
-            name: {
-                "use": site.use,
-                "state": health.state if health else "never scanned",
-                "since": health.since.isoformat() if health else None,
-                "last_success": health.last_success.isoformat() if health and health.last_success else None,
-                "reason": health.reason if health else None,
-            }
-            for name, site in configured.items()
-            for health in [states[name]]
-        }
-        data({"sites": told, "uses": {name: dataclasses.asdict(profile) for name, profile in uses.items()}})
+        told = {line.site: dataclasses.asdict(line) for line in lines}
+        known = {name: dataclasses.asdict(profile) for name, profile in uses.items()}
+        data({"sites": told, "uses": known, "not_built": dict(not_built)})
         return
-    for name, site in configured.items():
-        health = states[name]
-        state = f"{health.state} since {_local(health.since)}" if health else "never scanned"
-        robots = "robots obeyed" if site.robots == "obey" else f"robots {site.robots}"
-        pace = f"every {site.every:.0f} s" if site.every else "as it comes"
-        say(f"{name:20} {site.use:14} {pace}, {robots}; {state}")
-    say(f"{len(configured)} sites configured. A site can use:")
+    for line in lines:
+        _site(line)
+    say(f"{len(lines)} sites configured, {sum(line.state not in WELL for line in lines)} of them not well")
+    if not every_use:
+        say(f"a site can use {len(uses)} descriptions, spiders and streams; see: spillwatch sites --all")
+        return
     for name, profile in uses.items():
-        say(f"  {name:18} {profile.about}")
+        off = "; off by default" if profile.off else ""
+        say(f"  {name:18} {profile.about} ({profile.mode}, {profile.access}{off})")
+        for text in (profile.off, profile.limits, profile.terms):
+            if text:
+                say(f"  {'':18} {text}")
+    say("what is not watched:")
+    for name, why in not_built.items():
+        say(f"  {name:18} {why}")
+
+
+def _site(line: "SiteLine") -> None:
+    from alerts.advice import advice
+
+    state = line.state if line.reason is None else f"{line.state} ({line.reason})"
+    since = f" since {_local(line.since)}" if line.since else ""
+    say(f"{line.site}: {state}{since}")
+    needs = f"; access: {line.profile.access}" if line.profile else "; unknown: neither a description nor a spider"
+    robots = "robots obeyed" if line.robots == "obey" else f"robots {line.robots}"
+    pace = f"every {line.every:.0f} s" if line.every else "as it comes"
+    say(f"  {line.use}, {pace}, {robots}{needs}")
+    usual = f"{line.usual:g}" if line.usual is not None else "not known yet"
+    given = "" if line.items is None else f"; {line.items} new items in the last scan, {usual} in the median of 28 days"
+    last = _local(line.last_success) if line.last_success else "never"
+    following = f"; next try {_local(line.next_try)}" if line.next_try else ""
+    say(f"  last success {last}{given}{following}")
+    for text in (line.profile.off, line.profile.terms) if line.profile else ():
+        if text:
+            say(f"  note: {text}")
+    for text in advice([line.reason or line.state], "en") if line.state not in WELL else ():
+        say(f"  do: {text}")
+    if line.refused:
+        say(f"  these options hold something of an enrolled record: {', '.join(line.refused)}")
 
 
 def coverage(found: "Sequence[Coverage]", since: str, *, as_json: bool) -> None:

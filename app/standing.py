@@ -96,10 +96,10 @@ def falls_short(site: SiteSettings, stores: Stores, now: datetime) -> bool:
     return first is not None and first <= since and stores.scans.items_since(site.name, since) < site.expect.items
 
 
-def next_try(report: ScanReport, site: SiteSettings, now: datetime) -> datetime:
-    """Return when the site is asked again: at the next tick, or when its pause is over."""
-    if not site.every:
-        return report.paused_until or now  # a stream: it is read all the time
+def next_try(report: ScanReport, site: SiteSettings, now: datetime) -> datetime | None:
+    """Return when the site is asked again: at the next tick, or when its pause is over; None for what sends itself."""
+    if site.every <= 0:
+        return report.paused_until
     present = now.timestamp()
     tick = datetime.fromtimestamp(present - present % site.every + site.every, now.tzinfo)
     return max(tick, report.paused_until or tick)
@@ -217,7 +217,7 @@ def _share(reports: Sequence[ScanReport], name: str) -> float:
 
 def _has_few(report: ScanReport, good: Sequence[ScanReport], every: timedelta) -> bool:
     """The run, or the day where there are many runs, has far fewer new items than the median one."""
-    if every >= LONG:
+    if every >= LONG:  # streams, which have no scans, are judged by the day
         amounts = [each.fetched for each in good]
         present = report.fetched
     else:
@@ -236,7 +236,7 @@ def _has_few(report: ScanReport, good: Sequence[ScanReport], every: timedelta) -
 def _overruns(reports: Sequence[ScanReport], every: float) -> bool:
     """Two of the last three scans took longer than until the next one was due."""
     long = [(each.finished_at - each.started_at).total_seconds() > every for each in reports[-3:]]
-    return sum(long) >= 2
+    return every > 0 and sum(long) >= 2
 
 
 def _slow(report: ScanReport, good: Sequence[ScanReport]) -> bool:

@@ -22,11 +22,10 @@ from ruamel.yaml.error import YAMLError
 
 from app import child, logs
 from app.config import Config, read_config
-from app.owner import ENROLMENT
-from app.stores import Stores, open_stores
+from app.stores import Stores
 from crawler.interface import SiteSettings
 from model.errors import SiteError, SpillwatchError
-from storage.moments import utc_now as now
+from storage.moments import utc_now
 
 if TYPE_CHECKING:  # matching belongs to the child: the daemon, which asks, never loads it
     from matchers.queries import QueryVetter
@@ -117,8 +116,8 @@ def _holds(config: Config, site: SiteSettings, stores: Stores) -> bool:
         return False
     if verdict.digest == present:
         return True
-    is_fresh = (now() - verdict.vetted_at).total_seconds() < FRESH
-    return is_fresh and stores.leases.holder(ENROLMENT) is not None
+    is_fresh = (utc_now() - verdict.vetted_at).total_seconds() < FRESH
+    return is_fresh and stores.leases.holder("enrolment") is not None
 
 
 def _examine_in_child(config: Config) -> None:
@@ -200,6 +199,8 @@ def _scalars(tree: Any, name: str) -> Iterator[tuple[str, str]]:
 
 def main() -> None:
     """Be the examining child."""
+    from app.wiring import open_stores
+
     child.end_with_parent()
     child.leave_no_core()
     config = read_config(Path(sys.argv[1]))

@@ -268,6 +268,7 @@ def test_coverage_sites_and_quarantined(enrolled, tmp_path):
     assert "queued again" in enrolled.run("quarantined", "--retry", ok=[0]).out
     told = json.loads(enrolled.run("sites", "--json", ok=[0]).out)
     assert "mastodon" in told["uses"]
+    assert "mastodon" in enrolled.run("sites", "--all", ok=[0]).out
 
 
 @pytest.mark.parametrize(
