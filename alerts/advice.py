@@ -32,6 +32,14 @@ ADVICE: Mapping[str, Mapping[str, str]] = {
         "slow": "Scan it more rarely (`every:`), or less of it.",
         "overrun": "Scan it more rarely (`every:`), or less of it.",
         "crash": "Look at the log, and at the memory of this machine.",
+        "paused": "Wait: `spillwatch sites` says until when. Changing its entry in config.yaml lifts the pause.",
+        "too-early": "Nothing to do: it is asked again a little later.",
+        "too-big": "Ask for a shorter list, or raise `network.max_bytes`.",
+        "bomb": "It answers what unpacks without end. Take the site out.",
+        "malformed": "Look whether its options are written right; it may also answer what breaks the rules of HTTP.",
+        "type-not-supported": "Look whether the address is the right one: it answers in a type that is not read.",
+        "cap-reached": "Look which limit it was (redirects, `network.max_…`, `budget:`, the site's own), and narrow your "
+        "words, scan more often, or raise the limit.",
         "internal-error": "A fault of Spillwatch: report it, with the log line.",
     },
     "zh": {
@@ -58,6 +66,14 @@ ADVICE: Mapping[str, Mapping[str, str]] = {
         "slow": "请降低扫描频率（`every:`）或减少范围。",
         "overrun": "请降低扫描频率（`every:`）或减少范围。",
         "crash": "请查看日志与本机内存。",
+        "paused": "请等待：`spillwatch sites` 会显示恢复时间。修改 config.yaml 中该网站的条目可立即解除。",
+        "too-early": "无需处理：稍后会再次获取。",
+        "too-big": "请缩短列表，或调大 `network.max_bytes`。",
+        "bomb": "网站返回的内容可无限解压，请移除该网站。",
+        "malformed": "请检查该网站的选项；网站的回应也可能不符合 HTTP 规范。",
+        "type-not-supported": "请检查地址是否正确：返回的内容类型无法读取。",
+        "cap-reached": "请查看达到的是哪一项上限（重定向、`network.max_…`、`budget:`、网站自身上限），"
+        "并缩小检索词、提高扫描频率或调高上限。",
         "internal-error": "属 Spillwatch 故障，请附日志行报告。",
     },
 }

@@ -12,7 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from app import child, console, logs
+from alerts.advice import advice
+from alerts.words import KINDS
+from app import child, console, logs, vet
 from app.config import Config, read_config
 from crawler.interface import SiteSettings
 from model.errors import ConfigError, SiteError, SpillwatchError
@@ -23,51 +25,6 @@ NEVER = 1e9
 """Seconds between scans of a site that is not scanned: longer than any site may want."""
 SETTINGS = ("terms", "robots")
 """What `--option` may also say of a site that does not stand in config.yaml."""
-
-ADVICE: Mapping[str, tuple[str, str]] = {
-    "blocked": (
-        "the site refuses us, or wants a captcha solved",
-        "wait some hours; ask for less (every:, delay:); if it stays so, ask the site, or a search engine (searxng)",
-    ),
-    "captcha": ("the site wants a captcha solved, which is not done", "wait some hours, ask for less, renew a cookie"),
-    "challenge": ("the site wants a browser to prove itself", "ask the site to let the User-Agent in, or use searxng"),
-    "rate-limited": ("the site wants to be asked less often", "wait, then scan with a longer every: and delay:"),
-    "paused": ("the site asked to be left alone until later", "wait; see: spillwatch sites"),
-    "robots": ("robots.txt forbids it", 'leave it, or, if you are permitted, say so: robots: "ignore: <why>"'),
-    "login-needed": (
-        "the site shows this to members only, or gives no session",
-        "give it a token or cookie by reference (env: or file:), or renew the one it has",
-    ),
-    "session-ended": ("the cookie or token is no longer accepted", "renew it where its reference points"),
-    "no-access": ("the site does not let this address or account in", "ask the site for access"),
-    "too-early": ("the site has the item ready a little later", "try again in a minute"),
-    "layout-changed": (
-        "nothing there looks as the description says",
-        "open the address in a browser, compare it with the description (docs/sites.md), mend items: and the fields",
-    ),
-    "gone": ("the answer is that there is nothing (404, 410)", "look whether root: and the other options are right"),
-    "too-big": ("the answer is larger than network.max_bytes", "ask for a shorter list"),
-    "bomb": ("the answer unpacks without end, or declares entities", "do not watch this site"),
-    "forbidden-address": (
-        "the address is private, or on another port than 80 and 443",
-        "if it is yours, list it under network.allow as host:port",
-    ),
-    "malformed": ("the address or the answer breaks the rules of HTTP", "look whether the options are written right"),
-    "type-not-supported": ("the answer is of a type that is not read", "look whether the address is the right one"),
-    "network": (
-        "the host cannot be reached, or its name does not exist",
-        "look whether root: is right, and whether this machine reaches the internet",
-    ),
-    "timeout": ("no whole answer came in time", "try again; then raise network.timeout"),
-    "server-error": ("the site has a fault of its own", "try again later"),
-    "cap-reached": (
-        "a limit was reached: redirects, network.max_pages, or what the site gives at most",
-        "look which, and narrow your words, or raise the limit",
-    ),
-    "query-names-a-record": ("your words name somebody who is enrolled: not sent", "search for no patient"),
-    "internal-error": ("Spillwatch itself made a mistake", "look into the log, and report it"),
-}
-"""Reason → what it means, and what to do now."""
 
 
 def site_to_try(config: Config, name: str, given: Sequence[str]) -> SiteSettings:
@@ -89,7 +46,11 @@ def site_to_try(config: Config, name: str, given: Sequence[str]) -> SiteSettings
 
 
 def try_site(site: SiteSettings, config: Config, most: int) -> dict[str, Any]:
-    """Let a child process fetch the page; return what it recognised, with the advice on what went wrong."""
+    """Let a child process fetch the page; return what it recognised, with the advice on what went wrong.
+
+    Raises SiteError, and asks for nothing, if the site's options hold something of an enrolled record.
+    """
+    vet.require_now(config, site)
     process = child.start("app.trying", config, keyless=True, piped=True)
     wish = {"site": dataclasses.asdict(site), "most": most}
     try:
@@ -130,16 +91,15 @@ def show(told: Mapping[str, Any]) -> None:
         meaning, now = told["advice"][reason]
         count = told["failed"].get(reason)
         which = f"{count} entries" if count else "the list"
-        console.complain(f"{which}: {reason}: {told['why'] or meaning}. Now: {now}")
+        console.complain(f"{which}: {reason}: {told['why'] or meaning}. {now}")
 
 
 def _told(site: SiteSettings, trial: Mapping[str, Any]) -> dict[str, Any]:
     """Return the answer of a child, whole, and with what its reasons mean."""
     empty = {"items": [], "listed": 0, "failed": {}, "never_found": {}, "reason": None, "why": "", "cost": 0.0}
     told = {"site": site.name, "use": site.use, **empty, **trial}
-    unknown = ("this reason has no words yet", "see docs/sites.md")
     reasons = [*([told["reason"]] if told["reason"] else []), *told["failed"]]
-    return told | {"advice": {reason: ADVICE.get(reason, unknown) for reason in reasons}}
+    return told | {"advice": {reason: (KINDS["en"][reason], " ".join(advice([reason], "en"))) for reason in reasons}}
 
 
 def main() -> None:

@@ -3,9 +3,12 @@
 The fetching process holds no key, and the daemon neither. A short-lived child with the key examines every word that a
 site's options could send, and the verdict stays in the database, with a digest of what was examined (the whole
 configuration, the operator's descriptions) and against what (the state of the records). While that digest is the same,
-asking costs nothing. Run as `python -m app.vet CONFIG`, this module is that child.
+asking costs nothing. Run as `python -m app.vet CONFIG`, this module is that child; with `-` behind, it examines the one
+site that comes on its standard input and answers on its standard output.
 """
 
+import dataclasses
+import json
 import re
 import subprocess
 import sys
@@ -22,7 +25,7 @@ from ruamel.yaml.error import YAMLError
 
 from app import child, logs
 from app.config import Config, read_config
-from app.stores import Stores
+from app.stores import Stores, open_stores
 from crawler.interface import SiteSettings
 from model.errors import SiteError, SpillwatchError
 from storage.moments import utc_now
@@ -66,6 +69,26 @@ def refused(config: Config, site: SiteSettings, stores: Stores) -> tuple[str, ..
 def require(config: Config, site: SiteSettings, stores: Stores) -> None:
     """Return if the site may be asked. Raises `SiteError` naming the site and the options, never what they hold."""
     options = refused(config, site, stores)
+    if options:
+        raise SiteError(refusal(site.name, options))
+
+
+def require_now(config: Config, site: SiteSettings) -> None:
+    """Return if a site may be asked that need not stand in config.yaml, or with other options: nothing is remembered.
+
+    Raises `SiteError` as `require` does.
+    """
+    with open_stores(config) as stores:
+        if stores.facts.filter_version() == 0:
+            return  # nobody was ever enrolled
+    process = child.start("app.vet", config, "-", keyless=False, piped=True)
+    try:
+        answer, _ = process.communicate(json.dumps(dataclasses.asdict(site)).encode(), timeout=SECONDS)
+    finally:
+        child.stop(process, 1.0)
+    if process.returncode != 0:
+        raise SpillwatchError("the words could not be examined, so nothing is asked; the log says why")
+    options = tuple(json.loads(answer))
     if options:
         raise SiteError(refusal(site.name, options))
 
@@ -136,17 +159,20 @@ def examine(config: Config, stores: Stores) -> Mapping[str, tuple[str, ...]]:
     """Examine the queries of every site against every live epoch; keep and return what is refused (site → options)."""
     state = digest(config, stores)
     vetters = _vetters(config, stores)
-    found = {}
-    for site in config.sites.values():
-        named = [
-            name
-            for name, text in texts(config, site)
-            if any(vetter.names_a_record(text, config.organisation) for vetter in vetters)
-        ]
-        alone = [name for name in named if name != TOGETHER]
-        found[site.name] = tuple(dict.fromkeys(alone or named))
+    found = {site.name: _named(config, site, vetters) for site in config.sites.values()}
     stores.queries.keep(state, found)
     return found
+
+
+def _named(config: Config, site: SiteSettings, vetters: "list[QueryVetter]") -> tuple[str, ...]:
+    """Return the options of a site that name a record."""
+    named = [
+        name
+        for name, text in texts(config, site)
+        if any(vetter.names_a_record(text, config.organisation) for vetter in vetters)
+    ]
+    alone = [name for name in named if name != TOGETHER]
+    return tuple(dict.fromkeys(alone or named))
 
 
 def _vetters(config: Config, stores: Stores) -> "list[QueryVetter]":
@@ -199,14 +225,16 @@ def _scalars(tree: Any, name: str) -> Iterator[tuple[str, str]]:
 
 def main() -> None:
     """Be the examining child."""
-    from app.wiring import open_stores
-
     child.end_with_parent()
     child.leave_no_core()
     config = read_config(Path(sys.argv[1]))
     logs.configure(config.logging)
     try:
         with open_stores(config) as stores:
+            if sys.argv[2:] == ["-"]:
+                site = SiteSettings(**json.load(sys.stdin))
+                json.dump(_named(config, site, _vetters(config, stores)), sys.stdout)
+                return
             found = examine(config, stores)
     except SpillwatchError:
         log.exception("examination of queries stopped by an error")

@@ -21,7 +21,7 @@ from crawler.fetcher import Answer, Fetcher
 from crawler.health import FetchFailed, consequence
 from crawler.interface import SiteSettings, Validators
 from crawler.reading import json_of, read_list, refuse, text_part
-from crawler.session import json_bytes, opened
+from crawler.session import json_bytes, opened, withheld
 from crawler.spider import Capture, Item, Listing, SiteSpider, Stream
 from crawler.templates import fill, fill_all, list_url, now_text
 from model.errors import ConfigError
@@ -127,6 +127,7 @@ class GenericSpider(SiteSpider):
             url, "listing", method=rules.method, headers=headers, secret_headers=secret, body=body,
             validators=validators,
         )  # fmt: skip
+        answer = withheld(answer, self._secrets(names))
         if answer.unchanged:
             return Listing(items=(), answer=answer)
         return read_list(
@@ -157,6 +158,7 @@ class GenericSpider(SiteSpider):
                 failures.append(told.reason)
                 continue
             refuse(self.description, answer)
+            answer = withheld(answer, self._secrets(self._names({})))
             captured = read_raw(raw, answer, item.fields.get("name") or "")
             parts[:0] = captured.parts
             exchanges.extend(answer.exchanges)
@@ -215,6 +217,10 @@ class GenericSpider(SiteSpider):
             return ""
         when = moment(cursor) if rules.cursor.kind == "time" else None
         return (when - timedelta(seconds=rules.cursor.overlap)).isoformat() if when is not None else cursor
+
+    def _secrets(self, names: Mapping[str, str]) -> list[str]:
+        """Return what must stand in no evidence: secrets given by reference, and what the session gave."""
+        return [names[name] for name in names if name in self.given or is_secret(self.settings.get(name))]
 
     def _headers(self, names: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
         """Return the description's headers; those that carry a secret or a session are named as secret.

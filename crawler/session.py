@@ -2,8 +2,9 @@
 
 import base64
 import json
-from collections.abc import Mapping
-from urllib.parse import urlencode
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from urllib.parse import quote_plus, urlencode
 
 from parsel import Selector
 
@@ -15,6 +16,24 @@ from crawler.health import FetchFailed
 from crawler.reading import json_of
 from crawler.templates import fill, fill_all, list_url
 from model.page import Reason
+
+WITHHELD = "(withheld)"
+
+
+def withheld(answer: Answer, secrets: Iterable[str]) -> Answer:
+    """Return the answer without secrets in the addresses that were asked: they are kept as evidence, and shown."""
+    asked = " ".join([answer.url, *(exchange.url for exchange in answer.exchanges)])
+    found = [text for text in secrets if text and quote_plus(text) in asked]
+
+    def hidden(url: str) -> str:
+        for text in found:
+            url = url.replace(quote_plus(text), WITHHELD)
+        return url
+
+    if not found:
+        return answer
+    exchanges = tuple(replace(exchange, url=hidden(exchange.url)) for exchange in answer.exchanges)
+    return replace(answer, url=hidden(answer.url), exchanges=exchanges)
 
 
 async def opened(fetcher: Fetcher, steps: tuple[Step, ...], names: Mapping[str, str]) -> dict[str, str]:

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from app.trying import ADVICE, site_to_try
-from crawler.health import CONSEQUENCES
+from app.trying import site_to_try
 from model.errors import ConfigError
 from tests.app.installation import Installation, install
 from tests.crawler.loopback import Loopback, Reply
@@ -160,8 +159,3 @@ def test_options_of_the_command_line_go_on_top(here):
     assert (site.use, site.terms, site.robots) == ("anything", "accepted", "ignore: asked")
     with pytest.raises(ConfigError, match="key=value"):
         site_to_try(read_config(here.config), "anything", ["=x"])
-
-
-def test_every_reason_of_a_failed_list_has_words():
-    """Whatever a list can fail with is explained, with something to do."""
-    assert {reason.value for reason in CONSEQUENCES} <= ADVICE.keys()

@@ -375,3 +375,17 @@ def test_a_snippet_of_very_many_files_is_read_so_far(tmp_path):
     sink = FileSink(tmp_path / "sink")
     assert played(recording, 0, sink).failed == {Reason.LIMIT: 2}
     assert sum(part.provenance == "body" for part in sink.kept[0].parts) == MAX_ATTACHMENTS
+
+
+def test_a_secret_in_an_address_is_withheld(tmp_path, monkeypatch):
+    """A site that wants its key in the query gets it there, and the evidence does not."""
+    monkeypatch.setenv("A_KEY", "s3cret/+")
+    rules = {"url": "{root}/l?key={key}", "items": "[]", "id": "id", "text": "text"}
+    write(tmp_path, GOOD | {"options": {"root": None, "key": None}, "list": rules})
+    answers = [{"url": f"{ROOT}/l?key=s3cret%2F%2B", "text": '[{"id": 1, "text": "x"}]'}]
+    options = {"use": "mine", "root": ROOT, "key": "env:A_KEY"}
+    recording = Recording("secret", tmp_path, options=options, scans=[{"answers": answers}])
+    sink = FileSink(tmp_path / "sink")
+    assert played(recording, 0, sink, descriptions=tmp_path).fetched == 1
+    (page,) = sink.kept
+    assert page.url == page.exchanges[0].url == f"{ROOT}/l?key=(withheld)"
