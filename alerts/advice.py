@@ -38,7 +38,7 @@ ADVICE: Mapping[str, Mapping[str, str]] = {
         "bomb": "It answers what unpacks without end. Take the site out.",
         "malformed": "Look whether its options are written right; it may also answer what breaks the rules of HTTP.",
         "type-not-supported": "Look whether the address is the right one: it answers in a type that is not read.",
-        "cap-reached": "Look which limit it was (redirects, `network.max_…`, `budget:`, the site's own), and narrow your "
+        "cap-reached": "Look which limit it was (redirects, `network.max_…`, `budget:`), and narrow your "
         "words, scan more often, or raise the limit.",
         "internal-error": "A fault of Spillwatch: report it, with the log line.",
     },
