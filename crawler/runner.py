@@ -22,10 +22,11 @@ from crawler.fetcher import Fetcher
 from crawler.following import Follower, Step, not_followed
 from crawler.generic import GenericSpider
 from crawler.health import FetchFailed
+from crawler.intake import linked_page
 from crawler.interface import NetworkSettings, Profile, Sink, SiteSettings
 from crawler.links import Table
 from crawler.safety import forget_proxies, scrapy_settings
-from crawler.scan import Scan, linked_page
+from crawler.scan import Scan
 from crawler.spider import Capture, SiteSpider
 from model.errors import ConfigError
 from model.page import Page, Part, Reason

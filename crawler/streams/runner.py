@@ -12,16 +12,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from types import SimpleNamespace
-from typing import Any
 
 import structlog
 
 from crawler.health import FetchFailed, consequence
+from crawler.intake import Intake
 from crawler.interface import NetworkSettings, Sink, SiteSettings
 from crawler.runner import silence
 from crawler.safety import forget_proxies
-from crawler.scan import Scan
 from crawler.spider import Capture
 from crawler.streams.basin import Basin
 from crawler.streams.interface import Arrived, CaughtUp, Firehose, Happening, Missed, Passed
@@ -90,15 +88,14 @@ def _prepare() -> None:
     silence()
 
 
-class StreamScan(Scan):
-    """A scan that does not ask for lists, but takes what comes."""
+class StreamScan(Intake):
+    """Reads what a site sends by itself, and counts what became of it."""
 
     def __init__(
         self, site: SiteSettings, network: NetworkSettings, sink: Sink, firehose: Firehose, stopping: threading.Event
     ) -> None:
         wire = Wire(site, network)
-        spider: Any = SimpleNamespace(cost=0.0, budget=0.0, attachment_headers={})  # there are no lists
-        super().__init__(site, network, sink, spider, wire)
+        super().__init__(site, network, sink, wire)
         self.wire = wire
         self.firehose = firehose
         self.stopping = stopping
