@@ -1,13 +1,14 @@
 """Every identifier kind against the tables beside it."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from stdnum.cn import ric
 
 from matchers.canonical import canonical
 from matchers.kinds import by_code, kinds, resident_id
 from matchers.kinds.kind import Kind, Reading, read, read_any
+from matchers.lookalikes import DIGITS
 from tests.matchers.bench import Bench
 from tests.matchers.surveys import survey
 
@@ -140,8 +141,13 @@ def test_a_canonical_value_of_the_tables_is_its_own_canonical_form(name: str) ->
 @given(st.text(max_size=40), st.sampled_from(IDEMPOTENT))
 @settings(deadline=None, max_examples=400)
 def test_a_canonical_value_is_its_own_canonical_form(text: str, name: str) -> None:
-    """Whatever a cell holds: it is refused, or its values do not change when they are made canonical again."""
+    """Whatever a cell holds: it is refused, or its values do not change when they are made canonical again.
+
+    In free text a look-alike of a digit counts as one only right beside a digit, on pages as in notes; what is canonical
+    has nothing between characters any more.
+    """
     kind = kinds()[name]
+    assume(not kind.GRAMS or not DIGITS.keys() & set(text))
     try:
         reading = read(kind, text)
     except ValueError:
