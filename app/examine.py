@@ -25,9 +25,9 @@ from storage.pages import LeasedPage
 from storage.sealing import unseal
 
 LEASE_SECONDS = 300.0
-TOGETHER = 256
+TOGETHER = 512
 """Pages that are leased at one stroke."""
-BATCH = 64
+BATCH = 128
 """Pages that are decoded, and matched, at one stroke: the next ones while these are matched."""
 TOGETHER_BYTES = 1_000_000
 """Sealed bytes that they hold at most: pages with pictures come alone or in small groups."""

@@ -1,7 +1,7 @@
 """What comes of a site, however it is read: items become pages, what they link to is kept, and all is counted.
 
-What an item links to is kept before its page, and a page before the cursor that passes it: so a crash repeats, and never
-skips.
+What an item links to is kept before its page, and a page before the cursor that passes it: so a crash repeats, and
+never skips.
 """
 
 import uuid

@@ -13,8 +13,9 @@ from matchers.commonness import Commonness
 from matchers.conjunctions import PARTNERS
 from matchers.finding import MOST_LOOKUPS, Finder, batches
 from matchers.interface import Evaluator, Examination, MatchingSettings, PostingStore, TagFilter
-from matchers.judging import Batch, Evidence, Judge, Piece, judge
+from matchers.judging import Batch, Evidence, Judge, Piece, judge, spans
 from matchers.kernel import Kernel
+from matchers.packing import BLOCK
 from matchers.score import PAGE_BITS
 from matchers.sightings import MOST_ELEMENTS, Hit, less_sure, weigh
 from matchers.survey import LEFT, RIGHT, Surveyor, shapes
@@ -165,19 +166,22 @@ class Engine:
             for name in names:
                 seen = batch.survey.seen[name]
                 at = batch.pieces_at(seen.start)
+                chosen = np.flatnonzero(wanted[at] & (batch.pieces_at(seen.end - 1) == at))
                 kept = []
-                for index in np.flatnonzero(wanted[at] & (batch.pieces_at(seen.end - 1) == at)).tolist():
-                    post = posts[at[index]]
+                for index, number in zip(chosen.tolist(), at[chosen].tolist(), strict=True):
+                    post = posts[number]
                     if post is not None and post.has_room(side):
                         post.taken[side] += 1
-                        kept.append((index, int(at[index]), post))
+                        kept.append((index, batch.pieces[number], post))
                 if not kept:
                     continue
-                blocks = self._kernel.blocks_of(name, [seen.text(index) for index, _, _ in kept])
-                for (index, number, post), block in zip(kept, blocks, strict=True):
-                    span = batch.characters(number, int(seen.start[index]), int(seen.end[index]))
-                    half = Half(name, block.tobytes(), int(seen.form[index]))
-                    post.add(side, half, (batch.pieces[number].passage, *span))
+                places = np.array([index for index, _, _ in kept])
+                blocks = self._kernel.blocks_of(name, seen.texts(places)).tobytes()
+                first, last = spans(batch, seen.start[places], seen.end[places])
+                forms = seen.form[places].tolist()
+                for order, (_, piece, post) in enumerate(kept):
+                    half = Half(name, blocks[BLOCK * order : BLOCK * (order + 1)], forms[order])
+                    post.add(side, half, (piece.passage, first[order] + piece.offset, last[order] + piece.offset))
 
     def _join(self, joining: Joining, found: Found, before: int | None = None) -> None:
         """Join the posts that were begun with what their threads showed before, and remember them, in order.

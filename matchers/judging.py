@@ -108,10 +108,16 @@ class Batch:
         return context.around(text, start - low, end - low)
 
     def characters(self, piece: int, start: int, end: int) -> tuple[int, int]:
-        """Return the span in characters of the passage's original text."""
+        """Return the span in characters of the passage's original text; `spans` does it for many."""
         origin = self.folded.origin
         offset = self.pieces[piece].offset
         return int(origin[start]) + offset, int(origin[end - 1]) + 1 + offset
+
+
+def spans(batch: Batch, start: NDArray[np.int32], end: NDArray[np.int32]) -> tuple[list[int], list[int]]:
+    """Return the first character of many spans and one past the last, without the offsets of their pieces."""
+    origin = batch.folded.origin
+    return origin[start].tolist(), (origin[end - 1] + 1).tolist()
 
 
 def is_shingle(name: str) -> bool:

@@ -75,6 +75,15 @@ class Sighted:
         at = int(self.offset[index])
         return self.values[at : at + int(self.length[index])].tobytes().decode("utf-16-le", "surrogatepass")
 
+    def texts(self, indices: NDArray[np.intp]) -> list[str]:
+        """Return many canonical values."""
+        if ((self.values & 0xF800) == 0xD800).any():  # a character of two units somewhere: places differ
+            return [self.text(index) for index in indices.tolist()]
+        whole = self.values.tobytes().decode("utf-16-le")
+        first = self.offset[indices]
+        ends = (first + self.length[indices]).tolist()
+        return [whole[at:end] for at, end in zip(first.tolist(), ends, strict=True)]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:

@@ -143,8 +143,8 @@ def test_a_canonical_value_of_the_tables_is_its_own_canonical_form(name: str) ->
 def test_a_canonical_value_is_its_own_canonical_form(text: str, name: str) -> None:
     """Whatever a cell holds: it is refused, or its values do not change when they are made canonical again.
 
-    In free text a look-alike of a digit counts as one only right beside a digit, on pages as in notes; what is canonical
-    has nothing between characters any more.
+    In free text a look-alike of a digit counts as one only right beside a digit, on pages as in notes; what is
+    canonical has nothing between characters any more.
     """
     kind = kinds()[name]
     assume(not kind.GRAMS or not DIGITS.keys() & set(text))
