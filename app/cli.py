@@ -246,6 +246,8 @@ def scan(
             if report.reason is Reason.QUERY:
                 verdict = stores.queries.of(report.site)
                 console.complain(refusal(report.site, verdict.refused if verdict else ()))
+            if report.reason is Reason.MISCONFIGURED:
+                console.complain(f"{report.site}: no request was made; what is wrong with its entry: spillwatch doctor")
         console.say(f"{stores.alerts.count() - before} new alerts; see: spillwatch alerts")
     raise typer.Exit(1 if any(report.state != "working" for report in reports) else 0)
 

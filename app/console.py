@@ -233,6 +233,9 @@ def _site(line: "SiteLine") -> None:
     last = _local(line.last_success) if line.last_success else "never"
     following = f"; next try {_local(line.next_try)}" if line.next_try else ""
     say(f"  last success {last}{given}{following}")
+    off = line.profile is not None and line.profile.off and not line.accepted
+    if off:
+        say("  off by default: it is not asked until its entry says `terms: accepted`")
     for text in (line.profile.off, line.profile.terms) if line.profile else ():
         if text:
             say(f"  note: {text}")

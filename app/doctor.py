@@ -9,10 +9,10 @@ from alerts.evidence.screenshot import browser_path
 from app.config import Config
 from app.selftest import recognises
 from app.wiring import folds_as_enrolled, offered_keys, open_channels, open_stores, read_keys
-from crawler.catalogue import uses
+from crawler.entry import check
 from decoders.sandbox import open_sandbox
 from matchers.epochs import Keyring
-from model.errors import SpillwatchError
+from model.errors import ConfigError, SpillwatchError
 
 FREE_FLOOR = 0.1
 
@@ -141,13 +141,13 @@ def _mail(name: str, channel: EmailChannel) -> Finding:
 def _sites(config: Config) -> Iterator[Finding]:
     if not config.sites:
         yield Finding("sites", None, "none configured: nothing is watched. See sites: in config.yaml")
-    known = uses(config.network.descriptions)
     for site in config.sites.values():
-        if site.use not in known:
-            yield Finding(
-                f"site {site.name}", False, f"there is no description or spider {site.use!r}. Run: spillwatch sites"
-            )
-        elif site.expect is None:
+        try:
+            check(site, config.network)
+        except ConfigError as error:
+            yield Finding(f"site {site.name}", False, str(error))
+            continue
+        if site.expect is None:
             yield Finding(f"site {site.name}", None, "has no expect: its silence would not be noticed")
     if not config.network.contact:
         yield Finding("network.contact", None, "empty: a site that is troubled by the spider can reach nobody")

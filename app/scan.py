@@ -21,7 +21,7 @@ from crawler import pauses
 from crawler.catalogue import is_stream
 from crawler.health import consequence
 from crawler.interface import SiteSettings
-from model.errors import SpillwatchError
+from model.errors import ConfigError, SpillwatchError
 from model.page import Reason
 from model.scan import ScanReport
 from storage.moments import utc_now as now
@@ -121,6 +121,13 @@ def _wait(process: "subprocess.Popen[bytes]", stopping: threading.Event) -> bool
     return True
 
 
+def misconfigured(site: SiteSettings, due_at: datetime, error: ConfigError) -> ScanReport:
+    """Return the report of a site whose entry in config.yaml cannot be used, and say in the log why."""
+    why, at = Reason.MISCONFIGURED, now()
+    log.error("site cannot be used as configured", site=site.name, why=str(error))
+    return ScanReport(site.name, due_at, at, at, 1, failed={why: 1}, state=consequence(why).state, reason=why)
+
+
 def main() -> None:
     """Be the scanning child."""
     from crawler.runner import run
@@ -133,7 +140,11 @@ def main() -> None:
     log.info("scan started", site=name, robots=site.robots)
     try:
         with open_stores(config) as stores:
-            stores.scans.finish(run(site, config.network, stores.scanning(name, due_at), due_at))
+            try:
+                report = run(site, config.network, stores.scanning(name, due_at), due_at)
+            except ConfigError as error:
+                report = misconfigured(site, due_at, error)
+            stores.scans.finish(report)
     except SpillwatchError:
         log.exception("scan stopped by an error", site=name)
         sys.exit(1)

@@ -21,6 +21,8 @@ class SiteLine:
     """What an operator should know of it; None if there is no such description or spider."""
     every: float
     robots: str
+    accepted: bool
+    """Whether the operator accepted the terms of a site that is off by default."""
     state: str
     reason: Reason | None
     since: datetime | None
@@ -47,6 +49,7 @@ def site_lines(config: Config, stores: Stores, now: datetime) -> list[SiteLine]:
                 profile=known.get(site.use),
                 every=site.every,
                 robots=site.robots,
+                accepted=site.terms == "accepted",
                 state=health.state.value if health else "never scanned",
                 reason=health.reason if health else None,
                 since=health.since if health else None,

@@ -12,11 +12,12 @@ import structlog
 
 from app import child, logs, standing
 from app.config import read_config
+from app.scan import misconfigured
 from app.stores import Stores
 from app.wiring import open_channels, open_stores
 from crawler.interface import SiteSettings
 from crawler.streams.runner import read, watch
-from model.errors import SpillwatchError
+from model.errors import ConfigError, SpillwatchError
 from model.scan import ScanReport
 from storage.moments import utc_now as now
 
@@ -36,7 +37,11 @@ def main() -> None:
         with open_stores(config) as stores:
             if bounds:
                 due_at, seconds = datetime.fromisoformat(bounds[0]), float(bounds[1])
-                stores.scans.finish(read(site, config.network, stores.pages, stopping, due_at, seconds))
+                try:
+                    report = read(site, config.network, stores.pages, stopping, due_at, seconds)
+                except ConfigError as error:
+                    report = misconfigured(site, due_at, error)
+                stores.scans.finish(report)
             else:
                 channels = tuple(open_channels(config))
                 watch(site, config.network, stores.pages, stopping, lambda told: _finish(told, site, stores, channels))

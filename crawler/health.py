@@ -149,6 +149,7 @@ CONSEQUENCES: Mapping[Reason, Consequence] = {
     Reason.UNSUPPORTED: Consequence(_FAILING),
     Reason.CRASH: Consequence(_FAILING),
     Reason.QUERY: Consequence(_FAILING, Action.PERSON),
+    Reason.MISCONFIGURED: Consequence(_FAILING, Action.PERSON),
     Reason.LIMIT: Consequence(SiteState.SLOW, Action.GO_ON),
     Reason.LEFT_ALONE: Consequence(SiteState.WORKING, Action.GO_ON),
     Reason.PAUSED: Consequence(SiteState.WORKING, Action.GO_ON),

@@ -17,6 +17,7 @@ from crawler.intake import Intake
 from crawler.interface import NetworkSettings, Sink, SiteSettings, Validators
 from crawler.pauses import Pause
 from crawler.spider import Capture, Item, Listing, SiteSpider, Stream
+from model.errors import ConfigError
 from model.page import Reason
 from model.scan import ScanReport
 
@@ -113,6 +114,8 @@ class Scan(Intake):
         except FetchFailed as failure:
             self.budget.settle_failure(failure)
             raise
+        except ConfigError:
+            raise
         except Exception as error:
             self._log_fault(error)
             raise FetchFailed(Reason.INTERNAL) from error
@@ -162,7 +165,7 @@ class Scan(Intake):
         """Return what the item is; a fault of the spider is told as an internal error of this item alone."""
         try:
             return await self.spider.capture(self.fetcher, item, listing)
-        except FetchFailed:
+        except (FetchFailed, ConfigError):
             raise
         except Exception as error:
             self._log_fault(error)

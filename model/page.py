@@ -39,6 +39,7 @@ class Reason(StrEnum):
     ACCESS = "no-access"
     EARLY = "too-early"
     QUERY = "query-names-a-record"
+    MISCONFIGURED = "misconfigured"
     PAUSED = "paused"
     STOPPED = "stopped"
     OVERRUN = "overrun"

@@ -100,3 +100,20 @@ def test_a_site_without_anything_new_is_an_alert(private_path: Path, site: Site)
     made.run("scan", ok=[0])
     assert problems(made) == [("silent",)]
     assert mails(made) == 1
+
+
+def test_a_site_that_cannot_be_used_is_told_and_not_asked(tmp_path):
+    """Terms that nobody accepted, a secret that is not there: no request, and the way to the reason."""
+    made = install(tmp_path)
+    made.change(
+        sites={
+            "weibo": {"use": "weibo_mobile_search", "q": "鹿鸣医院", "every": "1h"},
+            "town": {"use": "mastodon", "root": "https://social.example", "token": "env:NOT_SET", "every": "1h"},
+        }
+    )
+    ended = made.run("scan", ok=[1])
+    assert ended.out.count("failing (misconfigured)") == 2
+    assert "spillwatch doctor" in ended.err
+    told = made.run("doctor", ok=[1]).out
+    assert "terms: accepted" in told
+    assert "NOT_SET" in (made.folder / "var/spillwatch.log").read_text("utf-8")
