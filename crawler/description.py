@@ -17,7 +17,7 @@ from typing import Any, Literal
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from crawler.interface import Profile, SiteSettings, Tested
+from crawler.interface import Profile, SiteSettings
 from model.errors import ConfigError
 from model.page import Reason
 
@@ -155,19 +155,8 @@ class Description:
     kind: Literal["html", "json", "feed", "text"]
     lists: tuple[ListRules, ...]
     """At least one; a site with several reads them in this order."""
-    about: str = ""
-    mode: Literal["firehose", "search", "watch list"] = "firehose"
-    """Take all and match here; ask with words of the operator's; or watch what the operator names."""
-    access: Literal["open", "key", "login"] = "open"
-    limits: str = ""
-    terms: str = ""
-    """Terms, for people."""
-    off: str = ""
-    """Why the site is off by default: config.yaml must say `terms: accepted`."""
-    every: float = 0.0
-    """Seconds between scans that the site wants at least."""
-    delay: float = 0.0
-    """Seconds between requests that the site wants at least."""
+    profile: Profile
+    """What an operator should know of it; its keys stand among the others."""
     require: str = ""
     """What must stand on a list even when it is empty; without it nothing, or an empty list of HTML, is a change."""
     fail: tuple[FailRule, ...] = ()
@@ -189,12 +178,6 @@ class Description:
     """JMESPath of seconds that the answer asks to wait."""
     cost: float = 0.0
     """Money that one listed item costs; the option `budget` caps it per month."""
-    tested: Tested = field(default_factory=Tested)
-
-    @property
-    def profile(self) -> Profile:
-        """What an operator should know of it."""
-        return Profile(**{entry.name: getattr(self, entry.name) for entry in dataclasses.fields(Profile)})
 
 
 def load(name: str, folder: Path | None = None) -> Description | None:
@@ -259,10 +242,16 @@ class _Reader:
         """Return the whole; what several lists share stands above them."""
         whole = {key: value for key, value in data.items() if key != "list"}
         shared = {key: whole.pop(key) for key in SHARED if key in whole}
-        self._known("", whole, {"list", *SHARED, *_keys(Description)} - {"name", "lists"})
+        known = {"list", *SHARED, *_keys(Description), *_keys(Profile)} - {"name", "lists", "profile"}
+        self._known("", whole, known)
         if not isinstance(whole.get("options", {}), dict):
             raise self._error("options must be a mapping of option to default")
-        described: Description = self._section(Description, {**whole, "name": self.file.stem, "lists": ()}, "")
+        told = {key: whole.pop(key) for key in _keys(Profile) if key in whole}
+        profile = self._section(Profile, {"about": "", **told}, "")
+        described: Description = dataclasses.replace(
+            self._section(Description, {**whole, "name": self.file.stem, "lists": (), "profile": {"about": ""}}, ""),
+            profile=profile,
+        )
         entries = data["list"] if isinstance(data.get("list"), list) else [data.get("list")]
         rules = tuple(self._list(described, shared, entry) for entry in entries)
         if len({entry.stream for entry in rules}) < len(rules):

@@ -44,7 +44,7 @@ def answer(body, media_type="application/json", url=ROOT + "/list", **headers):
 def test_shipped_descriptions_can_be_read_and_built(name):
     """Each shipped file is valid, says what it is about, and makes a spider once its options are given."""
     read = description.load(name)
-    assert read.about
+    assert read.profile.about
     options = {key: ROOT for key, default in read.options.items() if default is None}
     options |= {"budget": 5.0} if read.cost else {}
     GenericSpider(SiteSettings(name="x", use=name, every=60.0, options=options), read)
