@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # what is printed was made by its room: nothing is imported t
     from app.check import Checked
     from app.doctor import Finding
     from app.sites import SiteLine
-    from crawler.interface import Profile
+    from crawler.profile import Profile
     from model.alert import Alert
     from model.page import Reason
     from model.scan import ScanReport

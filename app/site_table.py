@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app import console
 from crawler.catalogue import NOT_BUILT, uses
-from crawler.interface import Profile
+from crawler.profile import Profile
 from model.errors import SpillwatchError
 
 BEGIN, END = "<!-- written by `make sites-table` -->", "<!-- end of what `make sites-table` writes -->"

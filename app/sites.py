@@ -7,7 +7,7 @@ from app.config import Config
 from app.standing import PAST, usual_items
 from app.stores import Stores
 from crawler.catalogue import uses
-from crawler.interface import Profile
+from crawler.profile import Profile
 from model.page import Reason
 
 

@@ -5,13 +5,14 @@ to stop. With `DUE SECONDS` behind, it is one scan: it reads until it has caught
 """
 
 import sys
+import threading
 from datetime import datetime
 from pathlib import Path
 
 import structlog
 
 from app import child, logs, standing
-from app.config import read_config
+from app.config import Config, read_config
 from app.scan import misconfigured
 from app.stores import Stores
 from app.wiring import open_channels, open_stores
@@ -38,22 +39,38 @@ def main() -> None:
             if bounds:
                 due_at, seconds = datetime.fromisoformat(bounds[0]), float(bounds[1])
                 try:
-                    report = read(site, config.network, stores.pages, stopping, due_at, seconds)
+                    sink = stores.scanning(name, due_at)
+                    report = read(site, config.network, sink, stopping, due_at, seconds)
                 except ConfigError as error:
                     report = misconfigured(site, due_at, error)
                 stores.scans.finish(report)
             else:
-                channels = tuple(open_channels(config))
-                watch(site, config.network, stores.pages, stopping, lambda told: _finish(told, site, stores, channels))
+                _watch(site, config, stores, stopping)
     except SpillwatchError:
         log.exception("stream stopped by an error", site=name)
         sys.exit(1)
 
 
-def _finish(report: ScanReport, site: SiteSettings, stores: Stores, channels: tuple[str, ...]) -> None:
-    """Store what a minute brought, and judge how the site stands."""
-    stores.scans.finish(report)
-    standing.after_scan(report, site, stores, channels, now())
+def _watch(site: SiteSettings, config: Config, stores: Stores, stopping: threading.Event) -> None:
+    """Read on until told to stop. Each minute is a scan of its own: counted, finished, and judged."""
+    channels = tuple(open_channels(config))
+    stores.scans.close_running(site.name)
+    due_at = now()
+    sink = stores.scanning(site.name, due_at)
+
+    def finished(report: ScanReport) -> datetime:
+        stores.scans.finish(report)
+        standing.after_scan(report, site, stores, channels, now())
+        following = now()
+        if not stopping.is_set():
+            sink.begin(stores.scans.start(site.name, following))
+        return following
+
+    try:
+        watch(site, config.network, sink, stopping, finished, due_at)
+    except ConfigError as error:
+        finished(misconfigured(site, due_at, error))
+        stopping.wait()  # the configuration is read once: starting again would only say the same
 
 
 if __name__ == "__main__":

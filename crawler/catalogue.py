@@ -1,5 +1,6 @@
 """What `use:` of a site can be: descriptions, spiders and streams, and what will never be there."""
 
+import ast
 import importlib
 import pkgutil
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crawler import description, spiders, streams
-from crawler.interface import Profile
+from crawler.profile import Profile, Tested
 
 if TYPE_CHECKING:  # to tell what there is, nothing of Scrapy is loaded until a spider of code is looked at
     from crawler.spider import SiteSpider
@@ -61,9 +62,9 @@ def uses(folder: Path | None = None) -> Mapping[str, Profile]:
     found = {}
     for package in (spiders, streams):
         for module in pkgutil.iter_modules(package.__path__):
-            kind = _profiled(f"{package.__name__}.{module.name}")
-            if kind is not None:
-                found[module.name] = kind.profile
+            profile = _told(Path(package.__path__[0], f"{module.name}.py"))
+            if profile is not None:
+                found[module.name] = profile
     for name in description.names(folder):
         described = description.load(name, folder)
         if described is not None:
@@ -86,6 +87,22 @@ def unknown(use: str, folder: Path | None = None) -> str:
     near = get_close_matches(use, uses(folder), n=1)
     guess = f"; did you mean {near[0]!r}?" if near else ""
     return f"neither a description nor a spider {use!r}{guess} See: spillwatch sites --all"
+
+
+def _told(file: Path) -> Profile | None:
+    """Return what a module of code says of its site, or None; read, not imported: a list needs no libraries."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            if names == ["profile"]:
+                return Profile(**{entry.arg: _written(entry.value) for entry in node.value.keywords if entry.arg})
+    return None
+
+
+def _written(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call):
+        return Tested(*(ast.literal_eval(argument) for argument in node.args))
+    return ast.literal_eval(node)
 
 
 def _profiled(module: str) -> Any:

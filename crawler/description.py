@@ -17,7 +17,8 @@ from typing import Any, Literal
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from crawler.interface import Profile, SiteSettings
+from crawler.interface import SiteSettings
+from crawler.profile import Profile
 from model.errors import ConfigError
 from model.page import Reason
 

@@ -128,7 +128,7 @@ class RedirectMiddleware(ScrapyRedirects):
         try:
             followed: Request = super()._redirect(redirected, request, reason)
         except IgnoreRequest:
-            raise FetchFailed(Reason.LIMIT, "too many redirects") from None
+            raise FetchFailed(Reason.MALFORMED, "too many redirects") from None
         return followed
 
     def process_response(self, request: Request, response: Response) -> Any:  # type: ignore[override]  # the spider argument is deprecated

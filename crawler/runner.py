@@ -23,8 +23,9 @@ from crawler.following import Follower, Step, not_followed
 from crawler.generic import GenericSpider
 from crawler.health import FetchFailed
 from crawler.intake import linked_page
-from crawler.interface import NetworkSettings, Profile, Sink, SiteSettings
+from crawler.interface import NetworkSettings, Sink, SiteSettings
 from crawler.links import Table
+from crawler.profile import Profile
 from crawler.safety import forget_proxies, scrapy_settings
 from crawler.scan import Scan
 from crawler.spider import Capture, SiteSpider

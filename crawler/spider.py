@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from crawler.fetcher import Answer, Fetcher
-from crawler.interface import Profile, SiteSettings, Validators
+from crawler.interface import SiteSettings, Validators
+from crawler.profile import Profile
 from model.page import Exchange, Part, Reason
 
 

@@ -120,12 +120,16 @@ class PageStore(ItemMemory):
             ])  # fmt: skip
             insert_all_new(tx, pages, [
                 {"page_id": page.page_id, "site": page.site, "fetched_at": page.fetched_at, "kept_at": now,
-                 "state": "waiting", "token": 0, "attempts": 0} for page in new
+                 "state": "waiting", "token": 0, "attempts": 0, "scan_id": self.scan_id} for page in new
             ])  # fmt: skip
+            self._kept_many(tx, len(kept), len(new))
             insert_all_new(tx, spool, [{"page_id": page.page_id, "sealed": sealed[page.item_id]} for page in new])
             if cursor is not None:
                 self._save_within(tx, site, stream, "cursor", cursor.encode())
         return len(new)
+
+    def _kept_many(self, tx: Connection, seen: int, new: int) -> None:
+        """Called with each batch of a stream: so many were seen, so many of them kept, in its transaction."""
 
     def note_gap(self, gap: Gap) -> None:
         """Remember a stretch of a stream that was not read as it came."""

@@ -22,6 +22,10 @@ class ScanningPages(PageStore):
     ) -> None:
         """Use the database and the salt as `PageStore` does; `scan_id` is the number of the running scan."""
         super().__init__(database, salt, public_key=public_key, clock=clock)
+        self.begin(scan_id)
+
+    def begin(self, scan_id: int) -> None:
+        """Count for this scan from now on: a stream is told of scan by scan, without an end between them."""
         self.scan_id = scan_id
         self._looked_at = 0
         self._known = 0
@@ -36,6 +40,12 @@ class ScanningPages(PageStore):
 
     def _kept(self, tx: Connection) -> None:
         self._pages += 1
+        self._note(tx)
+
+    def _kept_many(self, tx: Connection, seen: int, new: int) -> None:
+        self._looked_at += seen
+        self._known += seen - new
+        self._pages += new
         self._note(tx)
 
     def _given_up(self, tx: Connection, reason: Reason) -> None:

@@ -141,6 +141,15 @@ class ScanStore:
             )
             return [_report(None, row) for row in rows]
 
+    def close_running(self, site: str) -> int:
+        """Close the running scans of a site as failed by a crash; return how many. Call it when none can be alive."""
+        with self._database.transaction() as tx:
+            return tx.execute(
+                update(scans)
+                .where(scans.c.status == "running", scans.c.site == site)
+                .values(**_died(self._clock(), Reason.CRASH))
+            ).rowcount
+
     def close_orphans(self, living: Collection[str] = ()) -> int:
         """Close running scans whose owner is not among the living, as failed by a crash; return how many.
 

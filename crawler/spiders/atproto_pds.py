@@ -14,7 +14,8 @@ from crawler.atproto import POSTS, blobs, post_parts, thread
 from crawler.expressions import moment
 from crawler.fetcher import Answer, Fetcher
 from crawler.health import FetchFailed
-from crawler.interface import Profile, SiteSettings, Tested, Validators
+from crawler.interface import SiteSettings, Validators
+from crawler.profile import Profile, Tested
 from crawler.spider import Item, Listing, SiteSpider, Stream
 from model.errors import ConfigError
 from model.page import Reason

@@ -18,7 +18,8 @@ from warcio.exceptions import ArchiveLoadFailed
 from crawler.archives import DOCUMENTS, Place, captured_at, document_name, domains
 from crawler.fetcher import Answer, Fetcher
 from crawler.health import FetchFailed
-from crawler.interface import Profile, SiteSettings, Tested, Validators
+from crawler.interface import SiteSettings, Validators
+from crawler.profile import Profile, Tested
 from crawler.reading import json_of, short_id
 from crawler.spider import Capture, Item, Listing, SiteSpider, Stream
 from model.page import Part, Reason

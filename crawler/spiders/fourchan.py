@@ -11,7 +11,8 @@ from email.utils import format_datetime
 from typing import Any, ClassVar
 
 from crawler.imageboards import VichanLike
-from crawler.interface import Profile, Tested, Validators
+from crawler.interface import Validators
+from crawler.profile import Profile, Tested
 
 
 class Fourchan(VichanLike):

@@ -16,7 +16,7 @@ from crawler.expressions import moment
 from crawler.fetcher import Answer
 from crawler.health import FetchFailed
 from crawler.imageboards import Imageboard, post_parts, poster
-from crawler.interface import Profile, Tested
+from crawler.profile import Profile, Tested
 from crawler.spider import Item
 from model.page import Reason
 

@@ -21,7 +21,8 @@ from crawler.capture import web_page_capture
 from crawler.expressions import moment
 from crawler.fetcher import Answer, Fetcher
 from crawler.health import FetchFailed
-from crawler.interface import Profile, SiteSettings, Tested, Validators
+from crawler.interface import SiteSettings, Validators
+from crawler.profile import Profile, Tested
 from crawler.reading import short_id
 from crawler.spider import Capture, Item, Listing, SiteSpider, Stream
 from model.errors import ConfigError

@@ -13,7 +13,8 @@ from crawler.charset import text_of
 from crawler.expressions import moment, value
 from crawler.fetcher import Fetcher
 from crawler.health import FetchFailed
-from crawler.interface import Profile, SiteSettings, Tested, Validators
+from crawler.interface import SiteSettings, Validators
+from crawler.profile import Profile, Tested
 from crawler.spider import Capture, Item, Listing, SiteSpider, Stream
 from model.page import Reason
 

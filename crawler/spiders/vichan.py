@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from crawler.imageboards import VichanLike
-from crawler.interface import Profile, SiteSettings, Tested
+from crawler.interface import SiteSettings
+from crawler.profile import Profile, Tested
 
 
 class Vichan(VichanLike):

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from crawler.fetcher import Fetcher
 from crawler.health import FetchFailed
-from crawler.interface import Profile, SiteSettings, Tested, Validators
+from crawler.interface import SiteSettings, Validators
+from crawler.profile import Profile, Tested
 from crawler.spider import Capture, Item, Listing, SiteSpider, Stream
 from crawler.wechat import HOSTS, article_id, read_article
 from model.errors import ConfigError

@@ -20,7 +20,8 @@ from crawler.charset import text_of
 from crawler.expressions import moment
 from crawler.fetcher import Answer, Fetcher
 from crawler.health import FetchFailed
-from crawler.interface import Profile, SiteSettings, Tested, Validators
+from crawler.interface import SiteSettings, Validators
+from crawler.profile import Profile, Tested
 from crawler.reading import json_of, text_part
 from crawler.spider import Capture, Item, Listing, SiteSpider, Stream
 from model.errors import ConfigError

@@ -17,7 +17,8 @@ from crawler.atproto import POSTS, post_parts, thread
 from crawler.atproto import blobs as blobs_of
 from crawler.expressions import moment
 from crawler.health import FetchFailed
-from crawler.interface import Profile, SiteSettings, Tested
+from crawler.interface import SiteSettings
+from crawler.profile import Profile, Tested
 from crawler.spider import Item
 from crawler.streams.interface import Arrived, CaughtUp, Firehose, Happening, Missed, Passed
 from crawler.streams.wire import Channel, Frame, Wire

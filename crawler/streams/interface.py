@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
-from crawler.interface import Profile, SiteSettings
+from crawler.interface import SiteSettings
+from crawler.profile import Profile
 from crawler.spider import Item
 from crawler.streams.wire import Wire
 from model.errors import ConfigError

@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 
 from crawler.atproto import POSTS, blobs, post_parts, thread
 from crawler.expressions import moment
-from crawler.interface import Profile, SiteSettings, Tested
+from crawler.interface import SiteSettings
+from crawler.profile import Profile, Tested
 from crawler.spider import Item
 from crawler.streams.interface import Arrived, CaughtUp, Firehose, Happening, Missed, Passed
 from crawler.streams.wire import Channel, Frame, Wire

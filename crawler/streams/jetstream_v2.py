@@ -16,7 +16,8 @@ from urllib.parse import urlencode
 from crawler.atproto import POSTS
 from crawler.expressions import moment
 from crawler.health import FetchFailed
-from crawler.interface import Profile, SiteSettings, Tested
+from crawler.interface import SiteSettings
+from crawler.profile import Profile, Tested
 from crawler.streams.interface import Arrived, CaughtUp, Firehose, Happening, Missed, Passed
 from crawler.streams.jetstream import IDLE, PICTURES, commit_item
 from crawler.streams.wire import Channel, Frame, Refused, Wire

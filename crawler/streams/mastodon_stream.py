@@ -18,7 +18,8 @@ from crawler.cursors import rank
 from crawler.fetcher import Answer
 from crawler.generic import revealed
 from crawler.health import FetchFailed
-from crawler.interface import Profile, SiteSettings, Tested
+from crawler.interface import SiteSettings
+from crawler.profile import Profile, Tested
 from crawler.reading import read_list
 from crawler.spider import Item
 from crawler.streams.interface import Arrived, CaughtUp, Firehose, Happening, Missed, Passed

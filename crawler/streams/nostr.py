@@ -18,7 +18,8 @@ from coincurve import PublicKeyXOnly
 
 from crawler.attachments import is_file
 from crawler.health import FetchFailed
-from crawler.interface import Profile, SiteSettings, Tested
+from crawler.interface import SiteSettings
+from crawler.profile import Profile, Tested
 from crawler.reading import text_part
 from crawler.spider import Item
 from crawler.streams.interface import Arrived, CaughtUp, Firehose, Happening, Missed, Passed

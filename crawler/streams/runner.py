@@ -60,14 +60,17 @@ def watch(
     network: NetworkSettings,
     sink: Sink,
     stopping: threading.Event,
-    told: Callable[[ScanReport], None],
+    told: Callable[[ScanReport], datetime],
+    due_at: datetime,
 ) -> None:
     """Read a stream until told to stop; `told` gets a report for each minute, and one in the end.
+
+    `due_at` names the first of them; `told` returns the name of the next. While it runs, nothing is stored.
 
     Raises ConfigError if the site cannot be used, and whatever the sink raises: nothing is skipped then.
     """
     _prepare()
-    asyncio.run(StreamScan(site, network, sink, firehose_for(site), stopping).watch(told))
+    asyncio.run(StreamScan(site, network, sink, firehose_for(site), stopping).watch(told, due_at))
 
 
 def read(
@@ -101,19 +104,22 @@ class StreamScan(Intake):
         self.stopping = stopping
         self.most = int(site.options.get("spool", MOST_WAITING))
         self.bounded = False
+        self._storing = asyncio.Lock()
+        """Held while pages are stored, and while what was stored is told: so each page is told of once."""
         self.down: dict[str, tuple[Reason, float]] = {}
         """Why a stream is not connected at present, and since when (loop time)."""
         self.held = 0.0
         """Seconds in which nothing was read because too much waits."""
 
-    async def watch(self, told: Callable[[ScanReport], None]) -> None:
+    async def watch(self, told: Callable[[ScanReport], datetime], due_at: datetime) -> None:
         """Read until told to stop."""
+        self._due_at = due_at
         reporting = asyncio.create_task(self._report_regularly(told))
         try:
             await self._read_streams(None)
         finally:
             reporting.cancel()
-        told(self._take_report(datetime.now(UTC)))
+        told(self._take_report(self._due_at))
 
     async def read(self, due_at: datetime, seconds: float) -> ScanReport:
         """Read until caught up, or until the time is over."""
@@ -222,7 +228,8 @@ class StreamScan(Intake):
         while (happenings := await basin.take()) is not None:
             if not await self._has_room(stream):
                 return
-            await self._store(stream, happenings)
+            async with self._storing:
+                await self._store(stream, happenings)
 
     async def _store(self, stream: str, happenings: Sequence[Happening]) -> None:
         """Store a batch: gaps first, then pages together with the cursor that passes them."""
@@ -276,11 +283,12 @@ class StreamScan(Intake):
             log.info("stream_released", site=self.site.name, seconds=round(loop.time() - began, 1))
         return True
 
-    async def _report_regularly(self, told: Callable[[ScanReport], None]) -> None:
+    async def _report_regularly(self, told: Callable[[ScanReport], datetime]) -> None:
         self._started_at = datetime.now(UTC)
         while True:
             await asyncio.sleep(REPORT_SECONDS)
-            await asyncio.to_thread(told, self._take_report(self._started_at))
+            async with self._storing:
+                self._due_at = await asyncio.to_thread(told, self._take_report(self._due_at))
 
     def _take_report(self, due_at: datetime) -> ScanReport:
         """Return what was covered since the last report, and begin to count anew."""

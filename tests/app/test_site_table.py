@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from app.site_table import BEGIN, END, inserted, tables
-from crawler import interface
 from crawler.catalogue import NOT_BUILT, uses
-from crawler.interface import Profile
+from crawler.profile import Profile, Tested
 from model.errors import SpillwatchError
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs/sites.md"
@@ -22,7 +21,7 @@ def test_the_document_holds_what_the_descriptions_say():
 def test_every_site_has_its_row_and_its_terms():
     """Mode, access, limits, what it was tested against and when; terms and the reason for being off."""
     site = Profile("notes | of a\ntest", "search", "login", "60 in an hour", "ask first", "wants a login", 600.0, 2.5,
-                   interface.Tested("recording", "2026-11-24"))  # fmt: skip
+                   Tested("recording", "2026-11-24"))  # fmt: skip
     written = tables({"notes": site, "open": Profile("open")}, {"zhihu": "because; instead"})
     row = "| `notes` | notes \\| of a test | search | login | 60 in an hour; at least every 600 s, delay 2.5 s "
     assert row + "| recording | 2026-11-24 |" in written

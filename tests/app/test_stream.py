@@ -100,6 +100,7 @@ def test_the_daemon_keeps_the_worker_alive_and_takes_it_along(installed, server)
     assert not left[0].is_running()
     (told,) = rows(installed, "SELECT sum(fetched) FROM scans WHERE site = 'sky' AND status = 'finished'")
     assert 20 <= told[0] <= 39
+    assert "it balances" in installed.run("coverage", ok=[0]).out
 
 
 def _workers(daemon):
@@ -141,7 +142,8 @@ def test_wherever_the_worker_is_killed_no_post_is_skipped(installed, server):
         until(lambda: items(installed) == said, 90)
     finally:
         worker.terminate()
-        assert worker.wait(30) == 0
+        # All was stored by the one before, maybe: then it is told before it has begun.
+        assert worker.wait(30) in (0, -signal.SIGTERM)
     assert rows(installed, "SELECT count(*) FROM pages") == [(said,)]
     assert rows(installed, "SELECT count(*) FROM spool") == [(said,)]
     assert rows(installed, "SELECT count(*) FROM stream_gaps") == [(0,)]

@@ -238,9 +238,8 @@ def _asked(task: dict) -> object:
     """Evaluate the expression of a task inside a crawl (in the child)."""
     import asyncio
 
-    from crawler.fetcher import Fetcher
     from crawler.health import FetchFailed
-    from crawler.runner import _crawl
+    from crawler.runner import crawl
 
     async def told(request) -> object:
         try:
@@ -248,14 +247,14 @@ def _asked(task: dict) -> object:
         except FetchFailed as failure:
             return failure.reason.value
 
-    async def story(crawler) -> object:
-        names = {"fetcher": Fetcher(crawler), "told": told, "asyncio": asyncio, "crawler": crawler}
+    async def story(fetcher) -> object:
+        names = {"fetcher": fetcher, "told": told, "asyncio": asyncio, "crawler": fetcher.crawler}
         names |= sys.modules["__main__"].__dict__.get("NAMES", {})
         code = compile(task["expression"], "<asked>", "eval", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         result = eval(code, names)
         return await result if asyncio.iscoroutine(result) else result
 
-    return _crawl(task["site"], task["network"], story)
+    return crawl(task["site"], task["network"], story)
 
 
 def main() -> None:

@@ -33,9 +33,13 @@ def watching(here: SiteSettings, sink: FileSink, **rules: Any) -> Iterator[list[
     stopping, told, errors = threading.Event(), list[ScanReport](), list[BaseException]()
     scan = StreamScan(here, network(*hosts_of(here), **rules), sink, firehose_for(here), stopping)
 
+    def tell(report: ScanReport) -> datetime:
+        told.append(report)
+        return datetime.now(UTC)
+
     def run() -> None:
         try:
-            asyncio.run(scan.watch(told.append))
+            asyncio.run(scan.watch(tell, datetime.now(UTC)))
         except BaseException as error:  # noqa: BLE001 - told to the test
             errors.append(error)
 

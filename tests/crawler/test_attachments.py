@@ -24,7 +24,7 @@ def found(source):
         ('<img src="/static/none.gif" file="/data/attachment/a.jpg">', ["/data/attachment/a.jpg"]),
         ('<img src="/shown.png" data-src="/later.png">', ["/later.png", "/shown.png"]),
         ('<img src="/m.png" srcset="/s.png 480w, /l.png 1024w, /m.png 800w">', ["/l.png"]),
-        ('<img srcset="/a,b.png 1x, /a,b@2.png 2x">', ["/a,b@2.png"]),
+        ('<img srcset="/a,b.png 1x, /a,b-2.png 2x">', ["/a,b-2.png"]),
         ('<picture><source srcset="/a.webp 1x"><img src="/a.png"></picture>', ["/a.webp", "/a.png"]),
         ("""<a class="photo" style="width:4px;background-image:url('/p.jpg')"></a>""", ["/p.jpg"]),
         ('<i style="background: #fff url(/q.jpg) no-repeat"></i>', ["/q.jpg"]),

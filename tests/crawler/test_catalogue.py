@@ -39,3 +39,10 @@ def test_a_site_that_is_off_says_why_until_its_terms_are_accepted(use):
         spider_for(SiteSettings(name="here", use=use, every=86_400.0), NetworkSettings())
     with pytest.raises(ConfigError, match="needs the option"):
         spider_for(SiteSettings(name="here", use=use, every=86_400.0, terms="accepted"), NetworkSettings())
+
+
+def test_what_is_read_of_code_is_what_it_says():
+    """The profiles that are read from the source are those of the classes."""
+    for name in catalogue.uses():
+        kind = catalogue.spider_of_code(name)
+        assert kind is None or kind.profile == catalogue.uses()[name]

@@ -5,23 +5,23 @@ from datetime import UTC, datetime
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scrapy.http import Response
+from scrapy.http import Request, Response
 
-from crawler.fetcher import Fetcher
 from crawler.interface import NetworkSettings
 from crawler.scan import Scan
 from crawler.spiders.hn_firebase import AT_MOST, LATE, HnFirebase
 from model.page import Exchange
 from tests.crawler.crawls import FileSink, site
+from tests.crawler.offline import Offline
 
 START = 1_000
 
 
-class Answering(Fetcher):
+class Answering(Offline):
     """Hacker News as of a moment: the newest number, and which of its items are still null."""
 
     def __init__(self, newest, missing=frozenset()):
-        super().__init__(None)
+        super().__init__()
         self.newest, self.missing = newest, missing
         self.asked = []
 
@@ -35,7 +35,7 @@ class Answering(Fetcher):
         content = text.encode()
         now = datetime.now(UTC)
         meta["exchanges"].append(Exchange(url, method, (), 200, (), content, now, now, meta["role"]))
-        return Response(url, headers={"Content-Type": "application/json"}, body=content)
+        return Response(url, headers={"Content-Type": "application/json"}, body=content, request=Request(url))
 
 
 class Memory(FileSink):

@@ -20,7 +20,6 @@ from tests.crawler.crawls import Died, FileSink, network
 from tests.crawler.jetstream import POST, START, Jetstream, post
 from tests.crawler.loopback import Loopback, Reply
 from tests.crawler.reading import read, until, watching
-from tests.needs import require
 
 RECORDED = Path(__file__).resolve().parents[3] / "shared/samples/bluesky/jetstream_v1_events.jsonl"
 
@@ -282,7 +281,8 @@ def test_every_report_balances_each_minute(server, sink, monkeypatch):
 
 def test_recorded_frames_are_read(server, sink):
     """What the real service sent: one post among likes, follows, deletions and account events; nothing is a failure."""
-    require(RECORDED.exists(), "the recorded responses are not at hand")
+    if not RECORDED.exists():
+        pytest.skip("the recorded responses are not at hand")
     events = [json.loads(line) for line in RECORDED.read_text("utf-8").splitlines()]
     here = site(server, collections=["app.bsky.feed.post", "app.bsky.feed.like"])
     server.say(*events)

@@ -14,7 +14,6 @@ from model.scan import GapReason, SiteState
 from tests.crawler.crawls import FileSink
 from tests.crawler.mastodon import Mastodon, status
 from tests.crawler.reading import read, until, watching
-from tests.needs import require
 
 RECORDED = Path(__file__).resolve().parents[3] / "shared/samples/mastodon/streaming_sse.txt"
 both = pytest.mark.parametrize("transport", ["sse", "websocket"])
@@ -131,7 +130,8 @@ def test_lines_of_any_shape_are_read(server, sink):
 
 def test_a_recorded_stream_is_read(server, sink):
     """What a real server sent is one post with its author, time and address."""
-    require(RECORDED.exists(), "the recorded responses are not at hand")
+    if not RECORDED.exists():
+        pytest.skip("the recorded responses are not at hand")
     server.raw = [RECORDED.read_bytes()]
     read(site(server), sink, 3)
     page = sink.kept[-1]

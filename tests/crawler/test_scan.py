@@ -126,7 +126,7 @@ def test_retry_after_is_obeyed(tmp_path):
         (Reply("<p>a new look</p>", headers=HTML), SiteState.CHANGED, Reason.CHANGED),
         (Reply("[]", headers=JSON), SiteState.FAILING, Reason.INTERNAL),
         (Reply(status=302, headers={"Location": "/login"}), SiteState.LOGIN, Reason.LOGIN),
-        (Reply(status=302, headers={"Location": "/apis/rest/items"}), SiteState.FAILING, Reason.LIMIT),
+        (Reply(status=302, headers={"Location": "/apis/rest/items"}), SiteState.FAILING, Reason.MALFORMED),
     ],
 )
 def test_a_list_that_fails_is_told(tmp_path, reply, state, reason):
@@ -354,7 +354,7 @@ def stacked(layers):
         (Reply(b"x" * 3_000_000), Reason.TOO_BIG),
         (Reply(stream=flood), Reason.TOO_BIG),
         (Reply(stream=drip), Reason.TIMEOUT),
-        (Reply(status=302, headers={"Location": "/x"}), Reason.LIMIT),
+        (Reply(status=302, headers={"Location": "/x"}), Reason.MALFORMED),
     ],
     ids=[
         "deflate bomb",
