@@ -145,7 +145,7 @@ def test_the_same_verdict_whatever_asks(tmp_path, prelude):
     ways, page = [], ""
     for name in NEVER_PUBLIC:
         short = name.removesuffix(".example.org")
-        page += f'<img src="http://{name}/a.png"><a href="http://{name}/a.pdf">x</a> http://{name}/ABCD1234 '
+        page += f'<img src="http://{name}/a.png"><a href="http://{name}/a.pdf">x</a> http://{name}/ABCD2345 '
         ways += [
             f"fetcher.get('http://{name}/')",
             f"fetcher.get('http://{PUBLIC}/to?{quote(f'http://{name}/', safe='')}')",

@@ -49,7 +49,7 @@ def test_it_cannot_be_forgotten(made):
         places = left_to_fill_in(file)
         assert places
         assert all(place.startswith(f"{file.name}:") for place in places)
-    assert description.read(made[0]).tested.against == "recording"
+    assert description.read(made[0]).profile.tested.against == "recording"
 
 
 def test_nothing_is_overwritten(made, tmp_path):

@@ -166,7 +166,7 @@ def test_a_long_reset_ends_the_scan_and_is_told(tmp_path):
         report = scan(bepasty(server), network(server.host), tmp_path)
         assert (report.result.state, report.result.reason) == (SiteState.BLOCKED, Reason.RATE_LIMITED)
         assert server.paths() == ["/apis/rest/items"]
-        until = datetime.fromisoformat(report.sink.cursors["paused-until"])
+        until = datetime.fromisoformat(json.loads(report.sink.cursors["paused-until"])["until"])
         assert 1700 < (until - datetime.now(UTC)).total_seconds() <= 1800
 
 
