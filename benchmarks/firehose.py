@@ -111,7 +111,7 @@ def installed(folder: Path, root: str, records: int) -> Path:
     made = init(folder / "spillwatch")
     text = made.config.read_text("utf-8").replace("sites: {}", "sites:")
     text = text.replace("allow: []", f'allow: ["{root.partition("//")[2]}"]')
-    text = text.replace("screenshot: true", "screenshot: false")
+    text = text.replace("screenshot: true", "screenshot: false").replace("follow_links: true", "follow_links: false")
     text += f"  firehose: {{use: jetstream, root: '{root}', spool: 1000000}}\n"
     made.config.write_text(text, "utf-8")
     export = folder / "export.csv"

@@ -206,8 +206,7 @@ class Fetcher:
         reason = diagnose(answer.status, answer.headers, answer.url, url, answer.media_type, answer.body)
         if reason is not None:
             raise FetchFailed(reason, pause=self.pace.left(_host(url)))
-        found = _REFRESH.search(answer.body[:8192])
-        return urljoin(url, html.unescape(found[1].decode("ascii", "ignore"))) if found else ""
+        return refresh_of(answer)
 
     def _robots(self, robots: str, host: str) -> dict[str, bool]:
         """Return what a decision about robots.txt means for a request, and log once per host that it is ignored."""
@@ -246,6 +245,12 @@ class Fetcher:
                 raise
             raise failure from None
         return response
+
+
+def refresh_of(answer: Answer) -> str:
+    """Return where a page sends its readers on by itself, or an empty string."""
+    found = _REFRESH.search(answer.body[:8192])
+    return urljoin(answer.url, html.unescape(found[1].decode("ascii", "ignore"))) if found else ""
 
 
 def _host(url: str) -> str:

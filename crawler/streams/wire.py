@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import inf
 from typing import Any, Self
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from protego import Protego
 
-from crawler.fetcher import ANYTHING, Answer, Fetcher, Wants
+from crawler.fetcher import ANYTHING, Answer, Fetcher, Wants, refresh_of
 from crawler.health import FetchFailed, diagnose
 from crawler.interface import NetworkSettings, SiteSettings, Validators
 from crawler.pace import Pace
@@ -270,6 +270,16 @@ class Wire(Fetcher):
         async with self.pace.turn(host):
             return await self._get(url, role, method or "GET", dict(headers or {}), secret_headers, body, wants=wants)
 
+    async def target(self, url: str, wants: Wants = ANYTHING) -> str:
+        """Return where an address redirects to, without going there; an empty string if it does not."""
+        try:
+            answer = await self.get(url, "item", wants=wants)
+        except Refused as refused:
+            if refused.location:
+                return urljoin(url, refused.location)
+            raise
+        return refresh_of(answer)
+
     async def _get(
         self,
         url: str,
@@ -305,7 +315,8 @@ class Wire(Fetcher):
             if reason is Reason.RATE_LIMITED:
                 pause = pause or 60.0
                 self.pause(url, pause)
-            raise Refused(reason, response.status, data[:MAX_REFUSAL], pause)
+            location = response.headers.get("Location", "") if 300 <= response.status < 400 else ""
+            raise Refused(reason, response.status, data[:MAX_REFUSAL], pause, location)
         return Answer(url, response.status, pairs, data, (exchange,), exchange.finished_at)
 
     async def _permit(self, url: str) -> None:
@@ -421,11 +432,13 @@ class Wire(Fetcher):
 class Refused(FetchFailed):
     """The server answered, but not with what was asked for."""
 
-    def __init__(self, reason: Reason, status: int, body: bytes, pause: float = 0.0) -> None:
+    def __init__(self, reason: Reason, status: int, body: bytes, pause: float = 0.0, location: str = "") -> None:
         """Keep what it answered for who knows the protocol's own words; the message does not quote it."""
         super().__init__(reason, f"the server answered {status}", pause)
         self.status = status
         self.body = body
+        self.location = location
+        """Where it sends us, which is not followed."""
 
 
 class _Doorman(AbstractResolver):

@@ -324,6 +324,19 @@ def test_robots_are_obeyed_by_whatever_is_fetched_beside_the_stream(server, sink
     assert len(sink.kept) == 1
 
 
+def test_a_shortened_link_in_a_post_leads_on(server, sink):
+    """A stream asks a shortener where it leads, once, and reads the paste there; one that leads nowhere is no end."""
+    with Loopback() as short, Loopback() as pastes:
+        short.routes["/abc123"] = Reply(status=302, headers={"Location": f"http://{pastes.host}/raw/ABCDEFGH"})
+        short.routes["/gone12"] = Reply(status=404)
+        pastes.routes["/raw/ABCDEFGH"] = Reply("病历 pasted")
+        server.say(post(1, f"see http://{short.host}/abc123"), post(2, f"or http://{short.host}/gone12"))
+        rules = {"link_hosts": {"haste": (pastes.host,), "shorteners": (short.host,)}}
+        read(site(server), sink, hosts=[server.host, short.host, pastes.host], **rules)
+    assert len(sink.kept) == 3
+    assert any("病历 pasted".encode() in part.data for page in sink.kept for part in page.parts)
+
+
 @pytest.mark.parametrize("die_at", range(1, 9))
 def test_wherever_the_sink_dies_the_next_reading_skips_nothing(server, tmp_path, die_at):
     """The sink dies at its Nth call, before, at, or after a gap: then all posts are there once, and the gap is told."""
