@@ -42,7 +42,7 @@ class Intake:
         self.sink = sink
         self.fetcher = fetcher
         self.attachment_headers = attachment_headers
-        self.follower = Follower(fetcher, Table(network), most=network.max_pages // 2, images=site.images)
+        self.follower = self._new_follower(network.max_pages // 2)
         self.listed = 0
         self.fetched = 0
         self.known = 0
@@ -50,6 +50,10 @@ class Intake:
         self.trouble: Reason | None = None
         """Why the site itself could not be read, in whole or in part."""
         self.yields = Yields()
+
+    def _new_follower(self, most: int) -> Follower:
+        """Return what follows so many links and no more."""
+        return Follower(self.fetcher, Table(self.network), most=most, images=self.site.images)
 
     async def _keep(self, item: Item, captured: Capture, fetched_at: datetime) -> None:
         """Hand the item's page to the sink, after everything that belongs to it."""

@@ -31,6 +31,8 @@ from model.scan import Gap, ScanReport
 MOST_WAITING = 20_000
 """Pages that may wait to be examined before reading stops; `spool:` of a site says otherwise."""
 REPORT_SECONDS = 60.0
+LINKS = 30
+"""Links followed in the time of one report; more are counted, and told with their posts: a stream does not wait."""
 STEADY = 30.0
 """Seconds after which a connection counts as one that held."""
 LONGEST_PAUSE = 120.0
@@ -104,6 +106,7 @@ class StreamScan(Intake):
         self.stopping = stopping
         self.most = int(site.options.get("spool", MOST_WAITING))
         self.bounded = False
+        self.follower = self._new_follower(LINKS)
         self._storing = asyncio.Lock()
         """Held while pages are stored, and while what was stored is told: so each page is told of once."""
         self.down: dict[str, tuple[Reason, float]] = {}
@@ -300,6 +303,7 @@ class StreamScan(Intake):
         self.listed = self.fetched = self.known = 0
         self.failed.clear()
         self.trouble = None
+        self.follower = self._new_follower(LINKS)
         self.held = 0.0
         self._started_at = report.finished_at
         return report

@@ -337,6 +337,22 @@ def test_a_shortened_link_in_a_post_leads_on(server, sink):
     assert any("病历 pasted".encode() in part.data for page in sink.kept for part in page.parts)
 
 
+def test_links_do_not_hold_a_stream_up(server, sink, monkeypatch):
+    """So many links are followed in the time of one report; the others are counted and their posts kept; then anew."""
+    monkeypatch.setattr("crawler.streams.runner.LINKS", 1)
+    with Loopback() as pastes:
+        for name in ("ABCDEFGH", "BCDEFGHI"):
+            pastes.routes[f"/raw/{name}"] = Reply("pasted")
+        rules = {"hosts": [server.host, pastes.host], "link_hosts": {"haste": (pastes.host,)}}
+        server.say(*(post(n, f"http://{pastes.host}/raw/{name}") for n, name in enumerate(("ABCDEFGH", "BCDEFGHI"), 1)))
+        report = read(site(server), sink, **rules)
+        assert dict(report.failed) == {Reason.LIMIT: 1}
+        assert (report.state, len(sink.kept)) == (SiteState.WORKING, 3)
+        # The last seconds are read again after a pause, and with them the link that was left.
+        assert dict(read(site(server), sink, **rules).failed) == {}
+    assert len(sink.kept) == 4
+
+
 @pytest.mark.parametrize("die_at", range(1, 9))
 def test_wherever_the_sink_dies_the_next_reading_skips_nothing(server, tmp_path, die_at):
     """The sink dies at its Nth call, before, at, or after a gap: then all posts are there once, and the gap is told."""
